@@ -1,0 +1,45 @@
+"""The only place with thresholds: what a verdict needs, and what is recommended for it.
+
+stillwatch recommends; people act. Every action named here can be taken back, and none alters an answer in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stillwatch.campaigns.weigh import Bars, Calibration
+from stillwatch.model import VerdictKind
+
+BARS: Mapping[VerdictKind, Bars] = {
+    VerdictKind.DISTILLATION: Bars(5.0, 4.0, 2.5, families=2, member_families=2, member_bits=2.0),
+    VerdictKind.SUSPECT: Bars(4.5, 3.0, 2.0, families=2, member_families=2, member_bits=2.0),
+    VerdictKind.WATCH: Bars(3.0, 2.0, 1.0, families=1, member_families=1, member_bits=1.0),
+}
+
+RECOMMENDED: Mapping[VerdictKind, tuple[str, ...]] = {
+    VerdictKind.DISTILLATION: (
+        "Read the evidence and what would overturn it, then approve by name; nothing is done without approval.",
+        "Ask all members for a stronger verification at once, so that failover is not taught; lift it on success.",
+        "Set one pooled budget for the campaign's accounts, for 14 days, with the reason code in the refusal.",
+        "Watch for accounts that take over within hours; share the behaviour, not customers' data, with partners.",
+    ),
+    VerdictKind.SUSPECT: (
+        "Have an analyst read the evidence this week; ask the members who they are to each other.",
+        "Keep exchange logs for 30 days; do not limit anyone yet.",
+    ),
+    VerdictKind.WATCH: ("Look again with the next run; no action.",),
+    VerdictKind.CLEAR: (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Thresholds and recommendations of one deployment."""
+
+    bars: Mapping[VerdictKind, Bars] = field(default_factory=lambda: dict(BARS))
+    calibration: Calibration = Calibration(2.0, 0.9, "judgement; replaced by a fit on labelled replays")
+
+    def recommend(self, verdict: VerdictKind) -> tuple[str, ...]:
+        """Return what to do about a campaign with this verdict, mildest and most reversible first."""
+        return RECOMMENDED[verdict]

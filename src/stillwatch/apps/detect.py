@@ -1,0 +1,180 @@
+"""The main job: an exchange log in, explained campaigns out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.actions.policy import Policy
+from stillwatch.apps.run import Run
+from stillwatch.apps.tell import Told, tell
+from stillwatch.campaigns.describe import describe, members_of
+from stillwatch.campaigns.weigh import Assessment, assess, findings_of
+from stillwatch.ingest.engine import MEMORY, THREADS, Engine
+from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
+from stillwatch.links.pools import find_pools
+from stillwatch.links.workloads import group_by_template, merge_workloads
+from stillwatch.model import UsageError, VerdictKind
+from stillwatch.signals.base import Signal
+from stillwatch.signals.roster import ROSTER
+from stillwatch.sketch.exchanges import SketchedExchanges, sketch_exchanges
+from stillwatch.sketch.groups import Membership, sketch_groups
+from stillwatch.sketch.licences import apply_licences
+from stillwatch.sketch.population import Population, summarise_accounts
+from stillwatch.sketch.registered import register_templates
+from stillwatch.sketch.text import SketchKey
+
+DEFAULT_SECRET = b"stillwatch default key: set STILLWATCH_SECRET"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run: everything that is not data. `secret` keys the sketches; `scratch` holds text while it is read."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    roster: tuple[Signal, ...] = ROSTER
+    secret: bytes = b""
+    engine: str = "duckdb"
+    threads: int = THREADS
+    memory: str = MEMORY
+    scratch: Path | None = None
+    previous: Path | None = None  # output folder of an earlier run: campaigns keep their ids
+    templates: Path | None = None  # public templates, one a line or NDJSON with `text`
+    progress: Progress = lambda _: None
+
+
+def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings: Settings | None = None) -> Run:
+    """Say which accounts are coordinated distillation campaigns, why, and how sure that is.
+
+    `exchanges`, `accounts` and `licences` are paths, globs, folders, Arrow tables, pandas or polars frames, or Ibis
+    tables with the columns of the input contract. Returns a `Run`; nothing is written outside the scratch folder.
+    Raises UsageError for a wrong call and InputRefused when an input cannot be read at all.
+    """
+    chosen = settings or Settings()
+    if chosen.engine != "duckdb":
+        raise UsageError(f"engine is {chosen.engine!r}; this version has duckdb")
+    clock = _Clock(chosen.progress)
+    with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
+        log = read_exchanges(exchanges, engine, chosen.fields)
+        account_rows = None if accounts is None else read_accounts(accounts, engine, NO_FIELDS)
+        licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
+        clock.lap("ingest")
+        key = SketchKey.from_secret(chosen.secret or os.environb.get(b"STILLWATCH_SECRET", b"") or DEFAULT_SECRET)
+        sketched, counts = sketch_exchanges(engine, log, key)
+        clock.lap("sketch")
+        population = _population(engine, sketched, account_rows, licence_rows)
+        if chosen.templates is not None:
+            public = register_templates(chosen.templates, counts)
+            population = dataclasses.replace(population, public_templates=public)
+        clock.lap("accounts")
+        judged, membership, pools = judge(engine, sketched, population, chosen)
+        clock.lap("judge")
+        inputs = [part for part in (log, account_rows, licence_rows) if part is not None]
+        told = _conclude(engine, sketched, Told(population, judged, membership, pools), chosen)
+        clock.lap("describe")
+        manifest = _manifest(inputs, population, chosen, told)
+        manifest["timings"] = clock.laps
+        rejected = pa.concat_tables([part.rejected for part in inputs])
+        return dataclasses.replace(told, rejected=rejected, manifest=manifest)
+
+
+def judge(
+    engine: Engine, exchanges: SketchedExchanges, population: Population, settings: Settings
+) -> tuple[list[Assessment], Membership, np.ndarray[Any, Any]]:
+    """Link, merge and weigh: return every assessed group, the atoms it is made of, and each account's pool."""
+    pools = find_pools(population)
+    settings.progress("linking")
+    first = group_by_template(population, pools)
+    membership = merge_workloads(sketch_groups(engine, exchanges, population, first), first, pools)
+    groups = sketch_groups(engine, exchanges, population, membership)
+    settings.progress(f"weighing {len(groups)} groups")
+    bars, calibration = settings.policy.bars, settings.policy.calibration
+    judged = [
+        assess(group, population, findings_of(group, population, settings.roster), bars, calibration)
+        for group in groups
+    ]
+    return judged, membership, pools
+
+
+def _conclude(engine: Engine, exchanges: SketchedExchanges, told: Told, settings: Settings) -> Run:
+    least = settings.policy.bars[VerdictKind.DISTILLATION].member_families
+    campaigns = [one for one in told.judged if one.verdict is not VerdictKind.CLEAR and one.tied.sum() > max(least, 2)]
+    campaigns.sort(key=lambda one: (-one.p, -one.group.exchanges, one.group.group))
+    members = members_of(campaigns, told.membership)
+    facts, flagged = describe(engine, exchanges, told.population, members)
+    return tell(dataclasses.replace(told, judged=campaigns), facts, flagged, settings.policy, settings.previous)
+
+
+def _population(
+    engine: Engine, sketched: SketchedExchanges, accounts: Ingested | None, licences: Ingested | None
+) -> Population:
+    table = None if accounts is None else engine.arrow(accounts.table)
+    present = frozenset[str]() if accounts is None else accounts.present - {"account_id"}
+    population = summarise_accounts(engine, sketched, table, present)
+    return apply_licences(engine, sketched, population, None if licences is None else engine.arrow(licences.table))
+
+
+def _manifest(inputs: list[Ingested], population: Population, settings: Settings, run: Run) -> dict[str, Any]:
+    missing = {signal.name: signal.missing(population.present) for signal in settings.roster}
+    packages = ("stillwatch", "duckdb", "ibis-framework", "numba", "numpy", "pyarrow", "networkit")
+    log = inputs[0]
+    return {
+        "stillwatch": version("stillwatch"),
+        "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
+        "engine": settings.engine,
+        "period": {"from": _iso(population.start), "until": _iso(population.end)} if population.size else None,
+        "accounts": population.size,
+        "exchanges": log.rows_kept,
+        "campaigns": run.campaigns.num_rows,
+        "rows": {
+            "read": sum(part.rows_read for part in inputs),
+            "kept": sum(part.rows_kept for part in inputs),
+            "rejected": sum(part.rejected.num_rows for part in inputs),
+        },
+        "inputs": [dataclasses.asdict(file) for part in inputs for file in part.inputs],
+        "signals_evaluated": [name for name, lacking in missing.items() if not lacking],
+        "signals_not_evaluated": [
+            {"signal": name, "reason": f"the input has no {' and no '.join(lacking).replace('|', ' or ')}"}
+            for name, lacking in missing.items()
+            if lacking
+        ],
+        "sketch_key": "secret of the deployment" if _has_secret(settings) else "default: set STILLWATCH_SECRET",
+        "calibration": settings.policy.calibration.source,
+        "went_quiet": list(run.manifest["went_quiet"]),
+        "previous_run": None if settings.previous is None else settings.previous.name,
+    }
+
+
+def _has_secret(settings: Settings) -> bool:
+    return bool(settings.secret or os.environ.get("STILLWATCH_SECRET"))
+
+
+def _iso(moment: int) -> str:
+    return np.datetime_as_string(np.datetime64(moment, "us"), unit="s") + "Z"
+
+
+class _Clock:
+    """Wall seconds of each stage, for the manifest: the only place where a run looks at the time."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+        self._progress = progress
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = round(now - self._last, 2)
+        self._last = now
+        self._progress(stage)

@@ -1,0 +1,148 @@
+"""Findings in, an assessment out: bits by axis and family, which members are tied, and how sure that makes us.
+
+Signals of one family are not independent: the strongest counts in full, the others by half, and a family has a ceiling.
+What speaks for innocence is not capped by what speaks against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.model import Axis, Family, VerdictKind
+from stillwatch.signals.base import Bits, Finding, Signal
+from stillwatch.sketch.groups import GroupSketch
+from stillwatch.sketch.population import Population
+
+CEILING: Mapping[Family, float] = {
+    Family.INFRASTRUCTURE: 6.0,
+    Family.IDENTITY: 7.0,
+    Family.CONTENT: 8.0,
+    Family.TIMING: 5.0,
+    Family.USAGE: 4.0,
+    Family.ARTEFACT: 10.0,
+}
+OTHERS = 0.5  # what a second signal of the same family adds
+SPEAKS = 1.0  # bits from which a family counts as speaking
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What a verdict needs; the policy decides the numbers."""
+
+    coordination: float
+    extraction: float
+    deception: float
+    families: int  # coordination families that speak
+    member_families: int  # families that tie one account to the rest
+    member_bits: float  # bits beyond content that tie one account to the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """p = 1 / (1 + exp(-(offset + slope * margin))): fitted on labelled replays, with where it was fitted."""
+
+    offset: float
+    slope: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One group judged: its findings, axes, verdict and tied members."""
+
+    group: GroupSketch = field(repr=False)
+    findings: tuple[tuple[Signal, Finding], ...]
+    bits: Mapping[Axis, float]
+    families: int
+    verdict: VerdictKind
+    p: float
+    tied: npt.NDArray[np.bool_] = field(repr=False)
+    member_p: Bits = field(repr=False)
+
+
+def findings_of(
+    group: GroupSketch, population: Population, roster: Sequence[Signal]
+) -> tuple[tuple[Signal, Finding], ...]:
+    """Ask every signal whose columns are there; the silent ones leave nothing."""
+    judged = ((signal, signal(group, population)) for signal in roster if not signal.missing(population.present))
+    return tuple((signal, finding) for signal, finding in judged if finding is not None)
+
+
+def add_up(findings: Sequence[tuple[Signal, Finding]], axis: Axis) -> tuple[float, dict[Family, float]]:
+    """Return an axis's bits and each family's part, by the rule at the top of this page."""
+    families: dict[Family, float] = {}
+    for family in Family:
+        bits = [finding.bits for signal, finding in findings if (signal.axis, signal.family) == (axis, family)]
+        gains = sorted((b for b in bits if b > 0), reverse=True)
+        gain = min(gains[0] + OTHERS * sum(gains[1:]), CEILING[family]) if gains else 0.0
+        families[family] = gain + sum(b for b in bits if b < 0)
+    return sum(families.values()), families
+
+
+def assess(
+    group: GroupSketch,
+    population: Population,
+    findings: tuple[tuple[Signal, Finding], ...],
+    bars: Mapping[VerdictKind, Bars],
+    calibration: Calibration,
+) -> Assessment:
+    """Weigh a group's findings against the bars, from the strictest verdict down."""
+    totals: dict[Axis, float] = {}
+    speaking = 0
+    for axis in Axis:
+        totals[axis], families = add_up(findings, axis)
+        if axis is Axis.COORDINATION:
+            speaking = sum(bits >= SPEAKS for bits in families.values())
+    strict = bars[VerdictKind.DISTILLATION]
+    tie, tied = _tie_members(group, findings, strict)
+    tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
+    verdict = _verdict(totals, speaking, bars)
+    margin = min(
+        totals[Axis.COORDINATION] - strict.coordination,
+        totals[Axis.EXTRACTION] - strict.extraction,
+        totals[Axis.DECEPTION] - strict.deception,
+    )
+    if speaking < strict.families:
+        margin = min(margin, -1.0)
+    p = _probability(margin, calibration)
+    member_p = p * _probability(np.minimum(tie - strict.member_bits, 4.0) + 1.0, calibration)
+    return Assessment(group, findings, totals, speaking, verdict, float(p), tied, member_p)
+
+
+def _verdict(bits: Mapping[Axis, float], speaking: int, bars: Mapping[VerdictKind, Bars]) -> VerdictKind:
+    for kind in (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH):
+        bar = bars[kind]
+        enough = (
+            bits[Axis.COORDINATION] >= bar.coordination
+            and bits[Axis.EXTRACTION] >= bar.extraction
+            and bits[Axis.DECEPTION] >= bar.deception
+        )
+        if enough and speaking >= bar.families:
+            return kind
+    return VerdictKind.CLEAR
+
+
+def _tie_members(
+    group: GroupSketch, findings: Sequence[tuple[Signal, Finding]], bar: Bars
+) -> tuple[Bits, npt.NDArray[np.bool_]]:
+    """Bits beyond content that tie each member, and who is tied by enough families: no account by one soft edge."""
+    families: dict[Family, Bits] = {}
+    for signal, finding in findings:
+        if signal.axis is Axis.COORDINATION and finding.members is not None:
+            best = families.get(signal.family)
+            families[signal.family] = finding.members if best is None else np.maximum(best, finding.members)
+    count = np.zeros(group.size, np.int64)
+    tie = np.zeros(group.size)
+    for family, bits in families.items():
+        count += bits >= SPEAKS
+        if family is not Family.CONTENT:
+            tie += bits
+    return tie, (count >= bar.member_families) & (tie >= bar.member_bits)
+
+
+def _probability(margin: float | Bits, calibration: Calibration) -> Bits:
+    return np.asarray(1.0 / (1.0 + np.exp(-(calibration.offset + calibration.slope * np.asarray(margin)))))

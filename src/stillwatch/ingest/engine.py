@@ -1,0 +1,162 @@
+"""Where exchange rows live and are computed on. The only module that knows which engine that is.
+
+Everything above speaks Ibis expressions, or an Arrow kernel (record batch → record batch, or record batch → mergeable
+state) that this module runs over an expression's batches. Exchange rows never become Python objects.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+EngineError = duckdb.Error
+OutOfMemory = duckdb.OutOfMemoryException
+ROW_GROUP = 20_480  # ten vectors; a row group of long prompts must fit in memory several times
+BATCH_ROWS = 32_768  # one batch of text stays near 20 MB
+THREADS = 2
+MEMORY = "1536MB"  # DuckDB's share of the 4 GiB that a run of a million exchanges may use; it spills past it
+
+
+class Mergeable(Protocol):
+    """A state that folds batches and merges exactly: integers, in any order."""
+
+    def merge(self, other: Any) -> None:
+        """Add another state of the same kind to this one."""
+
+
+State = TypeVar("State", bound=Mergeable)
+
+
+class Engine:
+    """An embedded DuckDB in a scratch folder that only its owner can read, removed on close."""
+
+    def __init__(self, scratch: Path | None = None, *, threads: int = THREADS, memory: str = MEMORY) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="stillwatch-", dir=scratch))
+        self.scratch.chmod(0o700)
+        self.threads = threads
+        self._names = itertools.count()
+        self.con = ibis.duckdb.connect(
+            self.scratch / "engine.duckdb",
+            threads=threads,
+            memory_limit=memory,
+            temp_directory=str(self.scratch / "spill"),
+            preserve_insertion_order=True,
+        )
+        self.con.raw_sql("SET TimeZone = 'UTC'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and remove everything it wrote."""
+        self.con.disconnect()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def name(self, stem: str) -> str:
+        """Return a table or file name not used before in this engine."""
+        return f"{stem}_{next(self._names)}"
+
+    def register(self, stem: str, data: pa.Table) -> ir.Table:
+        """Bring a small Arrow table (accounts, groups: never exchanges) to the engine."""
+        with self.lent(stem, data) as name:  # create_table(data) of ibis 12 fails to drop its own view
+            return self.con.create_table(self.name(stem), self.con.table(name))
+
+    def lend(self, stem: str, data: pa.Table | pa.RecordBatchReader) -> str:
+        """Let the engine read an Arrow table, or a reader once, without copying it; return the name it reads it by."""
+        name = self.name(stem)
+        self.con.con.register(name, data)
+        return name
+
+    @contextmanager
+    def lent(self, stem: str, data: pa.Table | pa.RecordBatchReader) -> Iterator[str]:
+        """Lend for the length of a `with` block."""
+        name = self.lend(stem, data)
+        try:
+            yield name
+        finally:
+            self.con.con.unregister(name)
+
+    def spool(self, stem: str, expr: ir.Table) -> Path:
+        """Compute an expression once into a Parquet file of the scratch folder, rows in order."""
+        path = self.scratch / f"{self.name(stem)}.parquet"
+        self.con.to_parquet(expr, path, compression="lz4", row_group_size=ROW_GROUP)
+        return path
+
+    def keep(self, stem: str, expr: ir.Table) -> ir.Table:
+        """Compute an expression once and keep its rows."""
+        return self.con.create_table(self.name(stem), expr)
+
+    def view(self, stem: str, expr: ir.Table) -> ir.Table:
+        """Name an expression without computing it, so that what is built on it stays short."""
+        return self.con.create_view(self.name(stem), expr)
+
+    def drop(self, table: ir.Table) -> None:
+        """Forget a kept table."""
+        self.con.con.execute(f"DROP TABLE {table.get_name().rpartition('.')[2]}")  # ibis 12 writes a DROP that DuckDB 1.5 refuses
+
+    def arrow(self, expr: ir.Table) -> pa.Table:
+        """Bring a result to the driver: accounts, edges and groups, never exchanges by the million."""
+        return self.con.to_pyarrow(expr)
+
+    def stream(self, expr: ir.Table, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Yield an expression's rows in record batches of at most `rows`, in order."""
+        yield from self.con.to_pyarrow_batches(expr, chunk_size=rows)
+
+    def map(
+        self, stem: str, expr: ir.Table, kernel: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema
+    ) -> ir.Table:
+        """Run an Arrow kernel over every batch of an expression and keep what it returns, in the same order."""
+        path = self.scratch / f"{self.name(stem)}.parquet"
+        with pq.ParquetWriter(path, schema, compression="lz4") as writer:
+            for batch in self._in_order(expr, kernel):
+                writer.write_batch(batch)
+        return self.con.read_parquet(path, table_name=self.name(stem))
+
+    def fold(self, expr: ir.Table, empty: Callable[[], State], step: Callable[[State, pa.RecordBatch], None]) -> State:
+        """Fold every batch of an expression into one mergeable state, one state a thread."""
+        local = threading.local()
+        states: list[State] = []
+        lock = threading.Lock()
+
+        def fold_batch(batch: pa.RecordBatch) -> None:
+            if not hasattr(local, "state"):
+                local.state = empty()
+                with lock:
+                    states.append(local.state)
+            step(local.state, batch)
+
+        for _ in self._in_order(expr, fold_batch):
+            pass
+        if not states:
+            return empty()
+        first, *rest = states
+        for state in rest:
+            first.merge(state)
+        return first
+
+    def _in_order(self, expr: ir.Table, work: Callable[[pa.RecordBatch], Any]) -> Iterator[Any]:
+        waiting: deque[Future[Any]] = deque()
+        with ThreadPoolExecutor(self.threads) as pool:
+            for batch in self.stream(expr):
+                waiting.append(pool.submit(work, batch))
+                if len(waiting) > 2 * self.threads:  # bounded, or a fast reader would hold the whole log
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()

@@ -1,0 +1,114 @@
+"""Parquet files, and the tables in memory that are read like them: typed columns, rows numbered from 1."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.ingest.engine import BATCH_ROWS, Engine
+from stillwatch.ingest.raw import Raw, Tally
+from stillwatch.ingest.sources import Origin
+from stillwatch.model import InputRefused
+
+NUMBER = "_stillwatch_row"  # in frames that are handed over; no user's column is called that
+
+
+def schema_of(path: Path) -> tuple[pa.Schema, int]:
+    """Return a file's columns and its number of rows. Raises InputRefused when it is not a whole Parquet file."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow, file.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise InputRefused(
+            "is not a whole Parquet file (damaged, truncated or another format); copy it again"
+        ) from error
+
+
+def open_files(paths: Sequence[str], engine: Engine, bound: Mapping[str, str], rows: int) -> Raw:
+    """Open files of one schema as one table, in the order given."""
+    table = engine.con.read_parquet(
+        list(paths), table_name=engine.name("files"), file_row_number=True, filename="_stillwatch_file"
+    )
+    number = (table["file_row_number"] + 1).name("_row")
+    return Raw(*_pick(table, bound, number, table["_stillwatch_file"].name("_file")), {}, Tally(rows))
+
+
+def open_frame(frame: pa.Table, engine: Engine, bound: Mapping[str, str]) -> Raw:
+    """Open a table in memory; the engine reads it where it lies."""
+    numbered = frame.append_column(NUMBER, pa.array(np.arange(1, frame.num_rows + 1)))
+    table = engine.con.table(engine.lend("frame", numbered))
+    return Raw(*_pick(table, bound, table[NUMBER].name("_row")), {}, Tally(frame.num_rows))
+
+
+def frame_of(origin: Origin, bound_names: Sequence[str] | None = None) -> pa.Table:
+    """Return a frame as Arrow, dictionaries decoded and only the columns asked for. Raises InputRefused."""
+    data: Any = origin.data
+    names = [name for name in columns_of_frame(origin) if bound_names is None or name in bound_names]
+    try:
+        if origin.label == "<pandas>":
+            data = pa.Table.from_pandas(data[names], preserve_index=False)
+        elif origin.label == "<polars>":
+            data = data.select(names).to_arrow()
+        data = data.select(names)
+        plain = [pa.field(f.name, _plain(f.type)) for f in data.schema]
+        return data.cast(pa.schema(plain))
+    except (pa.ArrowException, TypeError) as error:
+        raise InputRefused("holds a column of mixed types; make each column one type, or write it as NDJSON") from error
+
+
+def columns_of_frame(origin: Origin) -> list[str]:
+    """Return the names of a frame's columns, whichever library made it."""
+    names = origin.data.column_names if origin.label == "<arrow>" else origin.data.columns
+    return [str(name) for name in names]
+
+
+def fetch_table(origin: Origin, engine: Engine, names: Sequence[str]) -> Path:
+    """Bring an Ibis table, of whatever backend, into a Parquet file of the scratch folder, batch by batch."""
+    path = engine.scratch / f"{engine.name('table')}.parquet"
+    batches: Iterator[pa.RecordBatch] = origin.data.select(*names).to_pyarrow_batches(chunk_size=BATCH_ROWS)
+    schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in origin.data.select(*names).schema().to_pyarrow()])
+    with pq.ParquetWriter(path, schema, compression="lz4") as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+    return path
+
+
+def digest_of_frame(frame: pa.Table) -> str:
+    """Return the SHA-256 of a table's Arrow stream."""
+    sink = _HashSink()
+    with pa.ipc.new_stream(pa.PythonFile(sink, "w"), frame.schema) as writer:
+        writer.write_table(frame, max_chunksize=BATCH_ROWS)
+    return sink.sha256.hexdigest()
+
+
+class _HashSink:
+    closed = False
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return _plain(kind.value_type) if pa.types.is_dictionary(kind) else kind
+
+
+def _pick(table: Any, bound: Mapping[str, str], *numbers: ibis.Value) -> tuple[Any, dict[str, str]]:
+    picked = table.select(*numbers, *(table[theirs].name(f"c_{ours}") for ours, theirs in bound.items()))
+    return picked, {ours: f"c_{ours}" for ours in bound}

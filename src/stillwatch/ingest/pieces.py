@@ -1,0 +1,150 @@
+"""Inputs as pieces: tables of judged rows. Text is read once into scratch Parquet; Parquet stays where it is."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from stillwatch.ingest import csvs, ndjson, parquet
+from stillwatch.ingest.columns import Column
+from stillwatch.ingest.engine import Engine, EngineError
+from stillwatch.ingest.fields import bind, missing_required
+from stillwatch.ingest.inspect import Found
+from stillwatch.ingest.judge import judge
+from stillwatch.ingest.records import InputFile
+from stillwatch.ingest.sources import MEMORY, NDJSON, PARQUET, Refusal
+from stillwatch.model import InputRefused
+
+UNREADABLE = "has damaged pages, or text that is not UTF-8; write it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Judged rows of one or several inputs, in order; `damaged` holds rows that could not be split, by input."""
+
+    table: ir.Table
+    inputs: tuple[tuple[Found, InputFile], ...]
+    damaged: tuple[tuple[Found, pa.Table], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is read into what: the contract, the user's mapping of names, and the column that may not repeat."""
+
+    contract: Sequence[Column]
+    fields: Mapping[str, str]
+    unique: str | None = None
+
+
+def read_pieces(found: Sequence[Found], engine: Engine, order: Order) -> tuple[list[Piece], list[Refusal]]:
+    """Read every input; neighbours of one shape become one piece. A bad input is refused, the others are read."""
+    pieces: list[Piece] = []
+    refusals: list[Refusal] = []
+    usable: list[Found] = []
+    for each in found:
+        bound = bind(order.fields, order.contract, each.columns)
+        empty = not each.columns and each.origin.format not in (PARQUET, MEMORY)  # an hour without traffic
+        mend = None if empty else missing_required(bound, order.contract, each.columns)
+        if mend:
+            refusals.append(Refusal(each.origin.label, mend))
+        else:
+            usable.append(each)
+    for _, group in itertools.groupby(usable, key=lambda each: _shape(each, order)):
+        made, refused = _read_group(list(group), engine, order)
+        pieces += made
+        refusals += refused
+    return pieces, refusals
+
+
+def split_piece(piece: Piece, engine: Engine, order: Order) -> Iterator[Piece]:
+    """Yield a piece of Parquet files again as one piece a file, to find the one that cannot be read."""
+    for pair in piece.inputs:
+        yield _parquet_piece([pair], engine, order)
+
+
+def _shape(each: Found, order: Order) -> object:
+    if each.origin.format == PARQUET and each.schema is not None:
+        bound = bind(order.fields, order.contract, each.columns)
+        return tuple((ours, theirs, str(each.schema.field(theirs).type)) for ours, theirs in bound.items())
+    return each.place if each.origin.format == MEMORY else "text"
+
+
+def _read_group(group: list[Found], engine: Engine, order: Order) -> tuple[list[Piece], list[Refusal]]:
+    if group[0].origin.format == PARQUET:
+        try:
+            piece = _parquet_piece([(each, _file(each, each.rows)) for each in group], engine, order)
+        except (InputRefused, EngineError) as error:
+            mend = str(error) if isinstance(error, InputRefused) else UNREADABLE
+            return [], [Refusal(each.origin.label, mend) for each in group]
+        return [piece], []
+    read, refusals = [], []
+    for each in group:
+        try:
+            read.append(
+                _frame_piece(each, engine, order) if each.origin.format == MEMORY else _spool(each, engine, order)
+            )
+        except InputRefused as error:
+            refusals.append(Refusal(each.origin.label, str(error)))
+    if not read or isinstance(read[0], Piece):
+        return [piece for piece in read if isinstance(piece, Piece)], refusals
+    spooled = [one for one in read if isinstance(one, _Spooled)]
+    table = engine.con.read_parquet([str(one.path) for one in spooled], table_name=engine.name("spooled"))
+    inputs = tuple((one.found, one.file) for one in spooled)
+    damaged = tuple((one.found, rows) for one in spooled for rows in one.damaged)
+    return [Piece(table, inputs, damaged)], refusals
+
+
+@dataclass(frozen=True, slots=True)
+class _Spooled:
+    found: Found
+    path: Path
+    file: InputFile
+    damaged: tuple[pa.Table, ...]
+
+
+def _spool(each: Found, engine: Engine, order: Order) -> _Spooled:
+    bound = bind(order.fields, order.contract, each.columns)
+    if each.origin.format == NDJSON:
+        raw = ndjson.open_rows(each.origin, engine, order.contract, bound)
+    else:
+        raw = csvs.open_rows(each.origin, engine, bound)
+    try:
+        path = engine.spool("rows", judge(raw, order.contract, engine, each.key))
+    except EngineError:
+        if isinstance(raw.tally.failure, InputRefused):
+            raise raw.tally.failure from None
+        raise
+    return _Spooled(each, path, _file(each, raw.tally.rows), tuple(raw.tally.damaged))
+
+
+def _parquet_piece(inputs: list[tuple[Found, InputFile]], engine: Engine, order: Order) -> Piece:
+    first = inputs[0][0]
+    bound = bind(order.fields, order.contract, first.columns)
+    raw = parquet.open_files([each.key for each, _ in inputs], engine, bound, sum(file.rows for _, file in inputs))
+    return Piece(judge(raw, order.contract, engine), tuple(inputs))
+
+
+def _frame_piece(each: Found, engine: Engine, order: Order) -> Piece:
+    bound = bind(order.fields, order.contract, each.columns)
+    if each.origin.label == "<ibis>":
+        path = parquet.fetch_table(each.origin, engine, list(bound.values()))
+        schema, rows = parquet.schema_of(path)
+        fetched = replace(each, origin=replace(each.origin, path=path, format=PARQUET), schema=schema, rows=rows)
+        return _parquet_piece([(fetched, _file(fetched, rows))], engine, order)
+    frame = parquet.frame_of(each.origin, list(bound.values()))
+    raw = parquet.open_frame(frame, engine, bound)
+    file = InputFile(each.origin.label, MEMORY, frame.nbytes, parquet.digest_of_frame(frame), frame.num_rows)
+    return Piece(judge(raw, order.contract, engine, each.key), ((each, file),))
+
+
+def _file(each: Found, rows: int) -> InputFile:
+    with each.origin.path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    kind = MEMORY if each.origin.label == "<ibis>" else each.origin.format
+    return InputFile(each.origin.label, kind, each.origin.path.stat().st_size, digest, rows)

@@ -1,0 +1,63 @@
+"""The cast: every look-alike class, how large a part of the population it is, and how much it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillwatch.lab import companies, crowds, singles
+from stillwatch.lab.world import Group, World
+
+Maker = Callable[[World, np.random.Generator, int, int], Group]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A look-alike class. `accounts` below one is a share of all accounts; from one on, a number for each copy."""
+
+    name: str
+    make: Maker
+    accounts: float
+    exchanges: float  # share of all exchanges
+    copies: int = 1  # how many separate organisations
+    most: int = 5_000
+
+
+CAST = (
+    Part("agent-tool", crowds.agent_tool, 0.09, 0.085),
+    Part("template-tool", crowds.template_tool, 0.028, 0.03),
+    Part("benchmark-harness", crowds.harness, 0.013, 0.03, most=300),
+    Part("campus", crowds.campus, 0.04, 0.012, most=2_000),
+    Part("hackathon", crowds.hackathon, 0.01, 0.006, most=400),
+    Part("vpn", crowds.vpn, 0.02, 0.015),
+    Part("new-model-chaser", crowds.chasers, 0.01, 0.008),
+    Part("nightly-evaluation", companies.nightly_evaluation, 3, 0.008),
+    Part("rag-application", companies.retrieval, 4, 0.028, copies=3),
+    Part("batch-job", companies.batch, 2, 0.02, copies=2),
+    Part("reseller", companies.reseller, 2, 0.018),
+    Part("gateway", companies.gateway, 4, 0.014),
+    Part("company", companies.company, 40, 0.014),
+    Part("team-key", companies.team_key, 4, 0.008),
+    Part("licensed", companies.licensed, 5, 0.012),
+    Part("agency", companies.agency, 15, 0.004),
+    Part("framed", companies.framed, 6, 0.012),
+    Part("judge", singles.judges, 0.009, 0.01),
+    Part("audit-trail", singles.auditors, 0.005, 0.006),
+    Part("ci-review", singles.reviewers, 0.005, 0.008),
+    Part("moved-conversation", singles.movers, 8, 0.001),
+)
+
+
+def lookalikes(world: World, accounts: int, exchanges: int) -> list[Group]:
+    """Every look-alike, sized for a population; its accounts carry the number of their class."""
+    groups = []
+    for number, part in enumerate(CAST):
+        count = min(part.most, max(2, round(part.accounts * accounts))) if part.accounts < 1 else int(part.accounts)
+        for copy in range(part.copies):
+            rng = world.chance("look-alike", part.name, str(copy))
+            group = part.make(world, rng, count, max(count, round(exchanges * part.exchanges / part.copies)))
+            group.accounts["lookalike"] = number
+            groups.append(group)
+    return groups

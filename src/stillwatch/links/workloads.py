@@ -1,0 +1,102 @@
+"""Workloads: which templates one owner's script fills, and which accounts run it.
+
+The pool that runs accounts and the owner of a workload are two things: one pool may serve three owners. So templates are
+merged by what they ask and how they are scheduled, and never just because the same accounts fill them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from stillwatch.sketch.groups import GroupSketch, Membership
+from stillwatch.sketch.population import Ints, Population
+
+MIN_ACCOUNTS = 3
+MIN_EXCHANGES = 30
+MIN_OVERLAP = 0.3  # of the smaller group's accounts, for two templates to be considered one workload's
+ALIKE = 0.55  # similarity from which two templates are one workload's
+
+
+def group_by_template(population: Population, pools: Ints) -> Membership:
+    """Return a group for each template that several accounts fill, then one a pool for what its accounts fill alone."""
+    atoms = population.atoms
+    _, code = np.unique(atoms.template, return_inverse=True)
+    accounts = np.bincount(code)
+    exchanges = np.bincount(code, atoms.sums["exchanges"])
+    shared = ((accounts >= MIN_ACCOUNTS) & (exchanges >= MIN_EXCHANGES))[code]
+    pool = pools[atoms.account]
+    alone = ~shared & (pool >= 0) & (accounts[code] < MIN_ACCOUNTS)
+    group = np.where(shared, code, code.max(initial=0) + 1 + pool)
+    chosen = shared | alone
+    return Membership(group[chosen], atoms.account[chosen], atoms.template[chosen])
+
+
+def merge_workloads(groups: Sequence[GroupSketch], membership: Membership, pools: Ints) -> Membership:
+    """Merge groups that one scheduler runs: the same accounts or pool, the same skill, settings and days."""
+    if not groups:
+        return membership
+    parent = np.arange(len(groups))
+    for left, right in _candidates(groups, pools):
+        if _similarity(groups[left], groups[right]) >= ALIKE:
+            low, high = sorted((_root(parent, left), _root(parent, right)))
+            parent[high] = low
+    root = np.array([_root(parent, index) for index in range(len(groups))])
+    numbers = np.array([group.group for group in groups])
+    known = np.isin(membership.group, numbers)
+    merged = root[np.searchsorted(numbers, membership.group[known])]
+    return Membership(merged, membership.account[known], membership.template[known])
+
+
+def _root(parent: npt.NDArray[np.int64], index: int) -> int:
+    while parent[index] != index:
+        parent[index] = parent[parent[index]]
+        index = int(parent[index])
+    return index
+
+
+def _candidates(groups: Sequence[GroupSketch], pools: Ints) -> list[tuple[int, int]]:
+    """Pairs of groups that overlap in accounts, or whose accounts are mostly of one pool."""
+    sizes = np.array([group.size for group in groups])
+    row = np.repeat(np.arange(len(groups)), sizes)
+    account = np.concatenate([group.accounts for group in groups])
+    incidence = sp.csr_matrix((np.ones(len(row)), (row, account)), shape=(len(groups), len(pools)))
+    common = sp.triu(incidence @ incidence.T, k=1).tocoo()
+    enough = common.data >= np.maximum(MIN_OVERLAP * np.minimum(sizes[common.row], sizes[common.col]), 2)
+    pairs = set(zip(common.row[enough].tolist(), common.col[enough].tolist(), strict=True))
+    homes: dict[int, list[int]] = {}
+    for index, group in enumerate(groups):
+        own = pools[group.accounts]
+        names, counts = np.unique(own[own >= 0], return_counts=True)
+        if len(names) and counts.max() >= group.size / 2:
+            homes.setdefault(int(names[counts.argmax()]), []).append(index)
+    for home in homes.values():
+        pairs |= {(left, right) for at, left in enumerate(home) for right in home[at + 1 :]}
+    return sorted(pairs)
+
+
+def _similarity(one: GroupSketch, other: GroupSketch) -> float:
+    """Mean overlap (sum of minima) of the shares of capabilities, settings and days; 1 is one script."""
+    parts = [
+        _overlap(dict(enumerate(one.capability.tolist())), dict(enumerate(other.capability.tolist()))),
+        _overlap(dict(one.settings), dict(other.settings)),
+        _overlap(_by_day(one), _by_day(other)),
+    ]
+    return float(np.mean(parts)) if min(parts) > 0.1 else 0.0
+
+
+def _by_day(group: GroupSketch) -> dict[int, int]:
+    days: dict[int, int] = {}
+    for (_, day), count in group.days.items():
+        days[day] = days.get(day, 0) + count
+    return days
+
+
+def _overlap(one: dict[int, int] | dict[str, int], other: dict[int, int] | dict[str, int]) -> float:
+    total_one, total_other = sum(one.values()), sum(other.values())
+    if not total_one or not total_other:
+        return 0.0
+    return sum(min(one[k] / total_one, other[k] / total_other) for k in one.keys() & other.keys())  # type: ignore[index]

@@ -1,0 +1,46 @@
+"""Members that share more attribute values than a random crowd of their size, however much other traffic they add.
+
+Camouflage adds edges to popular values; popular values carry no weight here, so it buys nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.model import Axis, Family
+from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.statistics import clip
+from stillwatch.sketch.groups import GroupSketch
+from stillwatch.sketch.population import Population
+
+KINDS = ("ip", "payment_fingerprint", "phone_hash", "signup_ip")
+CAP = 3.0
+
+
+@signal(
+    "camouflage-density",
+    axis=Axis.COORDINATION,
+    family=Family.INFRASTRUCTURE,
+    needs=("ip|payment_fingerprint|tls_fingerprint",),
+    runbook="Draw the members' shared values; ordinary traffic around them is camouflage, not innocence.",
+)
+def camouflage_density(group: GroupSketch, population: Population) -> Finding | None:
+    """Weighted shared edges a member over what chance expects, weights 1/log(degree + 5) (FRAUDAR, KDD 2016 §4)."""
+    observed, expected = 0.0, 0.0
+    chance = max(group.size - 1, 1) / max(population.size - 1, 1)
+    for kind in KINDS:
+        if kind not in population.edges:
+            continue
+        edges = population.edges[kind]
+        spans = [slice(edges.start[a], edges.start[a + 1]) for a in group.accounts.tolist()]
+        value = np.concatenate([edges.value[span] for span in spans])
+        distinct, inside = np.unique(value, return_counts=True)
+        degree = edges.degree[distinct]
+        weight = inside / np.log(degree + 5.0)
+        observed += float(weight[inside >= 2].sum())
+        expected += float((weight * (1.0 - (1.0 - chance) ** (degree - 1))).sum())
+    bits = clip(float(np.log2((observed / group.size + 0.05) / (expected / group.size + 0.05))), -1.0, CAP)
+    if abs(bits) < 0.1:
+        return None
+    because = f"shared identifiers are {2**bits:.1f} times as dense as in a random crowd of {group.size}"
+    return Finding(bits, because, group.cites if bits > 0 else ())

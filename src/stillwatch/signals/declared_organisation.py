@@ -1,0 +1,32 @@
+"""Speaks for innocence: the members say openly that they belong together.
+
+A company with forty accounts is one customer.
+"""
+
+from __future__ import annotations
+
+from stillwatch.model import Axis, Family
+from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.undeclared_relation import declared_share
+from stillwatch.sketch.groups import GroupSketch
+from stillwatch.sketch.population import Population
+
+MOSTLY = 0.8
+NAMED, VERIFIED = -4.0, -8.0
+
+
+@signal(
+    "declared-organisation",
+    axis=Axis.DECEPTION,
+    family=Family.IDENTITY,
+    needs=("org_id",),
+    runbook="Confirm the organisation's contract; treat the accounts as one customer.",
+)
+def declared_organisation(group: GroupSketch, population: Population) -> Finding | None:
+    """Negative bits when four of five members are of one organisation; more when a business check stands behind it."""
+    share, _ = declared_share(group, population)
+    if share < MOSTLY:
+        return None
+    checked = any(word == "business" for word in population.words["verification"][group.accounts])
+    because = f"{share:.0%} of members declare one organisation{', verified as a business' if checked else ''}"
+    return Finding(VERIFIED if checked else NAMED, because)

@@ -1,0 +1,32 @@
+"""Speaks for innocence: the exchanges belong to conversations that go on.
+
+Harvests rarely talk back. A relay of real users does, and other axes must carry that case.
+"""
+
+from __future__ import annotations
+
+from stillwatch.model import Axis, Family
+from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.statistics import clip
+from stillwatch.sketch.groups import GroupSketch
+from stillwatch.sketch.population import Population
+
+MIN_EXCHANGES = 30
+CAP = -4.0
+
+
+@signal(
+    "natural-multi-turn",
+    axis=Axis.EXTRACTION,
+    family=Family.USAGE,
+    needs=("turns",),
+    runbook="Read one conversation: does it answer back?",
+)
+def natural_multi_turn(group: GroupSketch, population: Population) -> Finding | None:
+    """Negative bits of the share of exchanges beyond the first turn."""
+    del population
+    if group.exchanges < MIN_EXCHANGES:
+        return None
+    going_on = 1.0 - float(group.sums["single"].sum() / group.exchanges)
+    bits = -clip(5.0 * (going_on - 0.3), 0.0, -CAP)
+    return Finding(bits, f"{going_on:.0%} of exchanges go on with a conversation") if bits < -0.1 else None

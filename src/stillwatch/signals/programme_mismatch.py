@@ -1,0 +1,35 @@
+"""Accounts in a discounted programme (education, research, start-up) that run a harvest together.
+
+Those pathways verify least and are used most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.model import Axis, Family
+from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.statistics import clip, rest
+from stillwatch.sketch.groups import GroupSketch
+from stillwatch.sketch.population import Population
+
+CAP = 2.0
+
+
+@signal(
+    "programme-mismatch",
+    axis=Axis.DECEPTION,
+    family=Family.IDENTITY,
+    needs=("program",),
+    runbook="Ask the programme's owner whether the work was declared.",
+)
+def programme_mismatch(group: GroupSketch, population: Population) -> Finding | None:
+    """Bits of members in a programme against all other accounts."""
+    enrolled = np.array([bool(word) for word in population.words["program"]])
+    others = rest(population, group.accounts)
+    inside = float(enrolled[group.accounts].mean())
+    outside = float(enrolled[others].mean()) if len(others) else 0.0
+    bits = clip(float(np.log2((inside + 0.02) / (outside + 0.02))), 0.0, CAP)
+    if bits <= 0.1 or inside < 0.2:
+        return None
+    return Finding(bits, f"{inside:.0%} of members are in a discounted programme ({outside:.0%} elsewhere)")

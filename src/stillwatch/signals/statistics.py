@@ -1,0 +1,87 @@
+"""The three comparisons that most signals make: shared values, near values and shares, each against everyone else.
+
+All are log2 likelihood ratios of the same shape: of the other accounts that show what this account shows, which share
+is in the group, over the share that chance would put there. Common values tie nobody, because their other holders are
+everywhere; the prior weight keeps one coincidence from deciding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.signals.base import Bits, Finding
+from stillwatch.sketch.groups import GroupSketch
+from stillwatch.sketch.population import NEVER, Edges, Ints, Population
+
+PRIOR = 2.0  # pseudo-accounts at chance level: one shared value between two strangers then gives a third of certainty
+
+
+def co_use(accounts: Ints, edges: Edges, size: int) -> Bits:
+    """Return the bits that tie each member to the group by values it shares with other members.
+
+    The mean is taken over those of its values that anyone else shows, so one coincidence among many addresses weighs
+    little (Fellegi and Sunter 1969 with term-frequency adjustment, restated for a group).
+    """
+    lengths = edges.start[accounts + 1] - edges.start[accounts]
+    member = np.repeat(np.arange(len(accounts)), lengths)
+    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    value = edges.value[np.repeat(edges.start[accounts], lengths) + offset]
+    distinct, code, inside = np.unique(value, return_inverse=True, return_counts=True)
+    others = edges.degree[distinct] - 1
+    shared = others[code] > 0
+    share = np.where(shared, (inside[code] - 1) / np.maximum(others[code], 1), 0.0)
+    return _tie(
+        np.bincount(member, share, len(accounts)), np.bincount(member, shared, len(accounts)), len(accounts), size
+    )
+
+
+def near(accounts: Ints, values: Ints, width: int) -> Bits:
+    """Return the bits that tie each member to the group by having a value within ±`width` of other members'."""
+    known = values[values != NEVER]
+    own = values[accounts]
+    everyone, group = np.sort(known), np.sort(own[own != NEVER])
+    around = _within(everyone, own, width) - 1
+    inside = _within(group, own, width) - 1
+    bits = _tie(inside.astype(float), around.astype(float), len(group), len(known))
+    return np.where(own == NEVER, 0.0, bits)
+
+
+def _within(ordered: Ints, points: Ints, width: int) -> Ints:
+    safe = np.where(points == NEVER, 0, points)  # not known: its bits are dropped by the caller
+    return np.searchsorted(ordered, safe + width, side="right") - np.searchsorted(ordered, safe - width, side="left")
+
+
+def _tie(inside: Bits, around: Bits, members: int, size: int) -> Bits:
+    chance = max(members - 1, 1) / max(size - 1, 1)
+    if chance >= 1:
+        return np.zeros(len(inside))
+    bits: Bits = np.log2((inside + PRIOR * chance) / (around + PRIOR) / chance)
+    return np.where(around > 0, bits, 0.0)
+
+
+def over(inside: float, outside: float, floor: float) -> float:
+    """Return log2 of how much larger one share is than another, neither trusted below `floor`."""
+    return float(np.log2((inside + floor) / (outside + floor)))
+
+
+def rest(population: Population, accounts: Ints) -> Ints:
+    """Return the indices of accounts outside a group."""
+    mask = np.ones(population.size, np.bool_)
+    mask[accounts] = False
+    return np.flatnonzero(mask)
+
+
+def clip(bits: float, low: float, high: float) -> float:
+    """Return bits within what one signal may say."""
+    return float(min(max(bits, low), high))
+
+
+def tied_by_values(group: GroupSketch, population: Population, kind: str, what: str, *, cap: float) -> Finding | None:
+    """Return the finding that members share values of one attribute beyond chance; None where they do not."""
+    bits = np.clip(co_use(group.accounts, population.edges[kind], population.size), -1.0, cap)
+    tied = bits > 1.0
+    mean = float(bits.mean())
+    if abs(mean) < 0.05:
+        return None
+    because = f"{int(tied.sum())} of {group.size} members share {what}"
+    return Finding(mean, because, group.cites if mean > 0 else (), bits)

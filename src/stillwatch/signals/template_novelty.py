@@ -1,0 +1,37 @@
+"""Accounts that fill one frame with ever new content.
+
+Harvesting needs coverage, so it loops over slots in a fixed frame and never asks twice. People rephrase; test suites
+repeat.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.model import Axis, Family
+from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.statistics import clip
+from stillwatch.sketch.groups import GroupSketch
+from stillwatch.sketch.population import Population
+
+MIN_EXCHANGES = 30
+CAP = 4.0
+
+
+@signal(
+    "template-novelty",
+    axis=Axis.EXTRACTION,
+    family=Family.CONTENT,
+    needs=("prompt|fill_hash",),
+    runbook="Read the template: does each fill ask for one more training example?",
+)
+def template_novelty(group: GroupSketch, population: Population) -> Finding | None:
+    """Template rigidity times item novelty: distinct fills an exchange, weighted by the frame's hold on its members."""
+    if group.exchanges < MIN_EXCHANGES:
+        return None
+    novelty = group.fill["fills"] / group.exchanges
+    whole = population.usage["exchanges"][group.accounts]
+    rigidity = float(np.median(group.sums["exchanges"] / np.maximum(whole, 1)))
+    bits = clip(5.0 * (novelty - 0.4) * (0.5 + 0.5 * rigidity), 0.0, CAP)
+    because = f"{novelty:.0%} of fills are new; the frame holds {rigidity:.0%} of a typical member's exchanges"
+    return Finding(bits, because, group.cites) if bits > 0.1 else None

@@ -1,0 +1,132 @@
+"""Exchange rows in, exchange sketches out: the last place where prompt text exists.
+
+Two passes over the log: the first counts word shingles, the second keys each prompt by the frame it shares with others.
+What leaves has keys, counts and flags only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.ingest.engine import Engine
+from stillwatch.ingest.read import Ingested
+from stillwatch.sketch.intent import read_intent
+from stillwatch.sketch.templates import SketchKey, TemplateCounts, key_prompts
+from stillwatch.sketch.text import hash_strings
+
+PASSED_ON = (
+    "exchange_id", "ts", "account_id", "model", "turns", "input_tokens", "output_tokens", "max_tokens", "temperature",
+    "n", "stream", "ip", "asn", "country", "user_agent", "tls_fingerprint", "api_key_id", "channel", "endpoint",
+    "status", "artefacts_out", "artefacts_in",
+)  # fmt: skip
+LIKELY = 500  # permille: a classifier's even odds
+
+MADE = pa.schema(
+    [
+        ("template_key", pa.int64()),  # 0: no frame shared with others
+        ("fill_hash", pa.int64()),  # 0: no text
+        ("system_key", pa.int64()),
+        ("tools_key", pa.int64()),
+        ("trace", pa.int8()),  # 1: asks for reasoning to be written out
+        ("rubric", pa.int8()),  # 1: uses the model as a grader
+        ("capability", pa.int8()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SketchedExchanges:
+    """Exchange sketches in the engine, and the columns the log really had."""
+
+    table: ir.Table
+    present: frozenset[str]
+
+
+def sketch_exchanges(engine: Engine, exchanges: Ingested, key: SketchKey) -> tuple[SketchedExchanges, TemplateCounts]:
+    """Sketch every exchange of a log; text is read twice and kept nowhere. Returns the shingle counts too.
+
+    Where the log has no `prompt` but `template_key` and `fill_hash` made elsewhere, those are hashed and used.
+    """
+    source = exchanges.table
+    has_text = "prompt" in exchanges.present
+    prompts = TemplateCounts(key)
+    systems = TemplateCounts(key, log2_size=20)
+    if has_text:
+        counted = source.select("prompt")
+        prompts = engine.fold(counted, partial(TemplateCounts, key), _count_prompts)
+    if "system_prompt" in exchanges.present:
+        systems = engine.fold(
+            source.select("system_prompt"), partial(TemplateCounts, key, log2_size=20), _count_prompts
+        )
+    wanted = [*PASSED_ON, "prompt", "system_prompt", "tools", "template_key", "fill_hash"]
+    stage = partial(_sketch_batch, key=key, prompts=prompts if has_text else None, systems=systems)
+    passed = source.select(*wanted).mutate(ts=source.ts.epoch_seconds() * 1_000_000 + source.ts.microsecond())
+    sample = engine.con.to_pyarrow(passed.limit(0)).schema
+    schema = pa.schema([sample.field(name) for name in PASSED_ON] + list(MADE))
+    table = engine.map("sketched", passed, partial(stage, schema=schema), schema)
+    return SketchedExchanges(_shape(table), exchanges.present), prompts
+
+
+def _count_prompts(state: TemplateCounts, batch: pa.RecordBatch) -> None:
+    state.fold(batch.column(0))
+
+
+def _sketch_batch(
+    batch: pa.RecordBatch,
+    *,
+    key: SketchKey,
+    prompts: TemplateCounts | None,
+    systems: TemplateCounts,
+    schema: pa.Schema,
+) -> pa.RecordBatch:
+    text, system = batch.column("prompt"), batch.column("system_prompt")
+    if prompts is not None:
+        keyed = key_prompts(prompts, text)
+        template, fill = (
+            keyed.template_key,
+            np.where(pc.is_valid(text).to_numpy(zero_copy_only=False), keyed.fill_hash, 0),
+        )
+    else:
+        template = hash_strings(batch.column("template_key"), key)
+        fill = hash_strings(batch.column("fill_hash"), key)
+    intent = read_intent(text, system)
+    tools = batch.column("tools")
+    joined = pc.binary_join(tools.cast(pa.list_(pa.string())), "\x1f")
+    framed = key_prompts(systems, system)
+    made = {
+        "template_key": template,
+        "fill_hash": fill,
+        "system_key": np.where(framed.template_key != 0, framed.template_key, hash_strings(system, key)),
+        "tools_key": hash_strings(joined, key),
+        "trace": (intent.trace >= LIKELY).astype(np.int8),
+        "rubric": (intent.rubric >= LIKELY).astype(np.int8),
+        "capability": intent.capability.astype(np.int8),
+    }
+    columns = [batch.column(name) for name in PASSED_ON] + [pa.array(made[f.name], f.type) for f in MADE]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _shape(table: ir.Table) -> ir.Table:
+    """Add what every later expression wants: day, hour, prefix, stack, and flags as integers."""
+    v6 = table.ip.contains(":")
+    prefix = ibis.ifelse(
+        v6, table.ip.re_extract(r"^([0-9a-f]*:[0-9a-f]*:[0-9a-f]*)", 1), table.ip.re_extract(r"^(\d+\.\d+\.\d+)\.", 1)
+    )
+    stack = table.tls_fingerprint.fill_null("") + "|" + table.user_agent.fill_null("")
+    unknown = table.tls_fingerprint.isnull() & table.user_agent.isnull()
+    return table.mutate(
+        hour=(table.ts // 3_600_000_000).cast("int64"),
+        prefix=prefix.nullif(""),
+        stack=ibis.ifelse(unknown, None, stack),
+        stack_asn=ibis.ifelse(unknown, None, stack + "|" + table.asn.cast("string").fill_null("")),
+        single=(table.turns.fill_null(1) <= 2).cast("int64"),
+        saturated=(table.output_tokens >= table.max_tokens * 9 // 10).fill_null(False).cast("int64"),
+        denied=table.status.isin([401, 403, 429]).fill_null(False).cast("int64"),
+    )

@@ -1,0 +1,217 @@
+"""What a group of accounts did together: sums over just the exchanges that make it a group.
+
+A group is a set of atoms (an account's exchanges with one template), so an account may give one part of its traffic to a
+campaign and keep the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.ingest.engine import Engine
+from stillwatch.sketch.exchanges import SketchedExchanges
+from stillwatch.sketch.population import Population
+
+Ints = npt.NDArray[np.int64]
+MEMBER_SUMS = (
+    "exchanges", "fills", "first_ts", "last_ts", "single", "trace", "rubric", "input_tokens", "output_tokens",
+    "saturated", "hours",
+)  # fmt: skip
+FILL_SUMS = ("fills", "shared", "pair_overlap", "within_pairs", "once", "twice", "widest")
+BEAT_MEMBERS = 400  # members whose minutes are compared: the null is shuffled, so more adds time, not power
+BEATS_PER_MEMBER = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which atoms belong to which group: parallel arrays (group, account, template)."""
+
+    group: Ints
+    account: Ints
+    template: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSketch:
+    """One group: its members (indices into the population, ascending) and integer sums over its exchanges."""
+
+    group: int
+    accounts: Ints
+    templates: Ints
+    sums: dict[str, Ints]  # a value a member, MEMBER_SUMS
+    fill: dict[str, int]  # FILL_SUMS over the group's fills
+    capability: Ints  # exchanges by capability code
+    clock: Ints  # exchanges by hour of day, UTC
+    days: dict[tuple[str, int], int]  # exchanges by (model, day since 1970)
+    beats: tuple[Ints, Ints]  # (member position, minute since 1970), sampled members
+    settings: tuple[tuple[str, int], ...]  # (max_tokens|temperature|n|stream, exchanges), most used first
+    cites: tuple[str, ...] = field(repr=False)  # ids of a few of its exchanges
+
+    @property
+    def size(self) -> int:
+        """Return the number of members."""
+        return len(self.accounts)
+
+    @property
+    def exchanges(self) -> int:
+        """Return the number of exchanges that make this a group."""
+        return int(self.sums["exchanges"].sum())
+
+
+def sketch_groups(
+    engine: Engine, exchanges: SketchedExchanges, population: Population, membership: Membership
+) -> tuple[GroupSketch, ...]:
+    """Sum up each group's exchanges in the engine; group numbers are returned in ascending order."""
+    if not len(membership.group):
+        return ()
+    rows = grouped_rows(engine, exchanges, population, membership)
+    rows = engine.keep("grouped", rows.select(*_COLUMNS))
+    members = engine.arrow(_members(rows).order_by(["grp", "account"]))
+    fills = {r["grp"]: r for r in engine.arrow(_fills(rows)).to_pylist()}
+    capability = _cells(
+        engine, rows.group_by("grp", cell=rows.capability.cast("int64")).agg(exchanges=rows.count()), 16
+    )
+    clock = _cells(engine, rows.group_by("grp", cell=rows.hour % 24).agg(exchanges=rows.count()), 24)
+    days: dict[int, dict[tuple[str, int], int]] = {}
+    per_day = rows.group_by("grp", "model", day=rows.hour // 24).agg(exchanges=rows.count())
+    for row in engine.arrow(per_day).to_pylist():
+        days.setdefault(row["grp"], {})[(row["model"], row["day"])] = row["exchanges"]
+    settings: dict[int, list[tuple[str, int]]] = {}
+    for row in engine.arrow(_settings(rows)).to_pylist():
+        settings.setdefault(row["grp"], []).append((row["setting"], row["exchanges"]))
+    beats = _beats(engine, rows)
+    engine.drop(rows)
+    return tuple(_assemble(members, fills, capability, clock, days, settings, beats))
+
+
+_COLUMNS = (
+    "grp", "account", "template_key", "exchange_id", "ts", "hour", "model", "fill_hash", "capability", "trace", "rubric",
+    "single", "input_tokens", "output_tokens", "saturated", "max_tokens", "temperature", "n", "stream",
+)  # fmt: skip
+
+
+def grouped_rows(
+    engine: Engine, exchanges: SketchedExchanges, population: Population, membership: Membership
+) -> ir.Table:
+    """Return the exchange sketches of every group's atoms, with columns `grp` and `account` (index)."""
+    atoms = engine.register(
+        "atoms",
+        pa.table(
+            {
+                "grp": membership.group,
+                "account": membership.account,
+                "account_id": population.ids.take(pa.array(membership.account)),
+                "template_key": membership.template,
+            }
+        ),
+    )
+    return exchanges.table.inner_join(atoms, ["account_id", "template_key"])
+
+
+def _members(rows: ir.Table) -> ir.Table:
+    return rows.group_by("grp", "account").agg(
+        exchanges=rows.count(),
+        fills=rows.fill_hash.nunique(),
+        first_ts=rows.ts.min(),
+        last_ts=rows.ts.max(),
+        single=rows.single.sum(),
+        trace=rows.trace.cast("int64").sum(),
+        rubric=rows.rubric.cast("int64").sum(),
+        input_tokens=rows.input_tokens.fill_null(0).sum(),
+        output_tokens=rows.output_tokens.fill_null(0).sum(),
+        saturated=rows.saturated.sum(),
+        hours=rows.hour.nunique(),
+        cite=rows.exchange_id.min(),
+        templates=rows.template_key.collect(distinct=True),
+    )
+
+
+def _fills(rows: ir.Table) -> ir.Table:
+    own = rows.group_by("grp", "fill_hash", "account").agg(times=rows.count())
+    fill = own.group_by("grp", "fill_hash").agg(
+        times=own.times.sum(), accounts=own.count(), within=(own.times * (own.times - 1) // 2).sum()
+    )
+    return fill.group_by("grp").agg(
+        fills=fill.count(),
+        shared=(fill.accounts >= 2).cast("int64").sum(),
+        pair_overlap=(fill.accounts * (fill.accounts - 1) // 2).sum(),
+        within_pairs=fill.within.sum(),
+        once=(fill.times == 1).cast("int64").sum(),
+        twice=(fill.times == 2).cast("int64").sum(),
+        widest=fill.accounts.max(),
+    )
+
+
+def _settings(rows: ir.Table) -> ir.Table:
+    parts = [rows[name].cast("string").fill_null("-") for name in ("max_tokens", "temperature", "n", "stream")]
+    setting = parts[0] + "|" + parts[1] + "|" + parts[2] + "|" + parts[3]
+    counted = rows.group_by("grp", setting=setting).agg(exchanges=rows.count())
+    rank = ibis.row_number().over(group_by="grp", order_by=[ibis.desc("exchanges"), ibis.asc("setting")])
+    return counted.mutate(rank=rank).filter(lambda t: t.rank < 5).order_by(["grp", "rank"]).drop("rank")
+
+
+def _beats(engine: Engine, rows: ir.Table) -> pa.Table:
+    sampled = rows.select("grp", "account").distinct()
+    rank = ibis.row_number().over(group_by="grp", order_by=[(sampled.account * 2_654_435_761) % 1_000_003, "account"])
+    sampled = sampled.mutate(rank=rank).filter(lambda t: t.rank < BEAT_MEMBERS).drop("rank")
+    beats = rows.inner_join(sampled, ["grp", "account"])
+    beats = beats.select("grp", "account", minute=beats.ts // 60_000_000).distinct()
+    order = ibis.row_number().over(group_by=["grp", "account"], order_by=(beats.minute * 7_919) % 1_000_003)
+    few = beats.mutate(rank=order).filter(lambda t: t.rank < BEATS_PER_MEMBER).drop("rank")
+    return engine.arrow(few.order_by(["grp", "account", "minute"]))
+
+
+def _cells(engine: Engine, expr: ir.Table, width: int) -> dict[int, Ints]:
+    cells: dict[int, Ints] = {}
+    for row in engine.arrow(expr).to_pylist():
+        cells.setdefault(row["grp"], np.zeros(width, np.int64))[row["cell"]] += row["exchanges"]
+    return cells
+
+
+def _assemble(
+    members: pa.Table,
+    fills: dict[int, dict[str, int]],
+    capability: dict[int, Ints],
+    clock: dict[int, Ints],
+    days: dict[int, dict[tuple[str, int], int]],
+    settings: dict[int, list[tuple[str, int]]],
+    beats: pa.Table,
+) -> list[GroupSketch]:
+    numbers = members["grp"].to_numpy()
+    groups = np.unique(numbers)
+    starts = np.searchsorted(numbers, groups)
+    ends = np.searchsorted(numbers, groups, side="right")
+    beat_group = beats["grp"].to_numpy()
+    beat_account, beat_minute = beats["account"].to_numpy(), beats["minute"].to_numpy()
+    columns = {name: members[name].cast(pa.int64()).to_numpy() for name in MEMBER_SUMS}
+    accounts = members["account"].to_numpy().astype(np.int64)
+    sketches = []
+    for group, start, end in zip(groups.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        own = accounts[start:end]
+        low, high = np.searchsorted(beat_group, group), np.searchsorted(beat_group, group, side="right")
+        part = members.slice(start, end - start)
+        templates = np.unique(pc.list_flatten(part["templates"]).to_numpy()).astype(np.int64)
+        cites = part["cite"].take(np.argsort(-columns["exchanges"][start:end], kind="stable")[:5]).to_pylist()
+        sketches.append(
+            GroupSketch(
+                group=group,
+                accounts=own,
+                templates=templates,
+                sums={name: column[start:end] for name, column in columns.items()},
+                fill={name: int(fills[group][name]) for name in FILL_SUMS},
+                capability=capability[group],
+                clock=clock[group],
+                days=days[group],
+                beats=(np.searchsorted(own, beat_account[low:high]), beat_minute[low:high]),
+                settings=tuple(settings[group]),
+                cites=tuple(cites),
+            )
+        )
+    return sketches

@@ -1,0 +1,348 @@
+"""Which prompts fill one template, told from a constant-size count of their shingles.
+
+Harvesting needs coverage, so it loops over the slots of a fixed frame: the frame's shingles all come back, each as often
+as the template is used, while the fills do not. Pass 1 counts shingles (four tokens in a row) in a count sketch that
+merges by addition. Pass 2 finds each prompt's frame and names it by the smallest hash in it (the template key), and
+hashes what the slots hold (the fill hash).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from numba import njit
+
+from stillwatch.model import InputRefused, UsageError
+from stillwatch.sketch.text import (
+    MAX_TOKENS,
+    Hashes,
+    SketchKey,
+    hash_tokens,
+    mix,
+    tables,
+    text_buffers,
+    tokenise,
+)
+
+SHINGLE_TOKENS = 4
+MIN_EXCHANGES = 30  # a frame seen less often is not yet a template
+_FORMAT = 1
+
+SEEN_SLOTS = 4096  # > 2 × MAX_TOKENS: the set of one prompt's buckets never fills up, and fits a level-1 cache
+
+
+@njit(nogil=True, cache=True)
+def _shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
+    """Hash the shingles of start, tokens, end; return how many. Start and end marks make a frame at either end known."""
+    seed, multiplier = key
+    padded[0] = mix(seed ^ multiplier)
+    padded[tokens + 1] = mix(seed + multiplier)
+    if tokens == 0:
+        return 0
+    if tokens == 1:
+        out[0] = mix((padded[0] * multiplier ^ padded[1]) * multiplier ^ padded[2])
+        return 1
+    for at in range(tokens - 1):
+        state = (padded[at] * multiplier + padded[at + 1]) * multiplier + padded[at + 2]
+        out[at] = mix(state * multiplier + padded[at + 3])
+    return tokens - 1
+
+
+@njit(nogil=True, cache=True)
+def _count(buffers, tables, key, counters, shift):  # type: ignore[no-untyped-def]
+    """Count every shingle once a prompt, so that "ha ha ha ha" is one; return (prompts, shingles)."""
+    data, offsets, valid = buffers
+    padded, exact = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 1, np.uint64)
+    masked = padded[1:]
+    hashes, buckets = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 2, np.int64)
+    seen = np.full(SEEN_SLOTS, -1, np.int64)  # a row number and a bucket together, so that it need not be cleared
+    prompts, shingles = 0, 0
+    for row in range(valid.size):
+        if not valid[row]:
+            continue
+        tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
+        length = _shingle(padded, tokens, key, hashes)
+        fresh = 0
+        for at in range(length):
+            bucket = np.int64(hashes[at] >> shift)
+            mark = (np.int64(row) << 32) | bucket
+            slot = bucket & (SEEN_SLOTS - 1)
+            while seen[slot] != mark and seen[slot] >> 32 == row:
+                slot = (slot + 1) & (SEEN_SLOTS - 1)
+            if seen[slot] != mark:
+                seen[slot] = mark
+                buckets[fresh] = bucket
+                fresh += 1
+        for at in range(fresh):  # a loop of its own: the processor overlaps the cache misses
+            counters[buckets[at]] += 1
+        prompts += 1
+        shingles += fresh
+    return prompts, shingles
+
+
+class TemplateCounts:
+    """A count sketch of the shingles of all prompts. Integers: merging is exact, in any order and over any split."""
+
+    def __init__(self, key: SketchKey, log2_size: int = 24) -> None:
+        if not 8 <= log2_size <= 31:
+            raise UsageError(f"log2_size is {log2_size}; a sketch has 2^8 to 2^31 counters")
+        self.key = key
+        self.log2_size = log2_size
+        self.counters: npt.NDArray[np.int32] = np.zeros(1 << log2_size, np.int32)
+        self.prompts = 0
+        self.shingles = 0
+
+    def fold(self, array: pa.Array | pa.ChunkedArray) -> None:
+        """Count the shingles of a column of prompts; nulls are passed over."""
+        prompts, shingles = _count(
+            text_buffers(array), tables(), self.key.words(), self.counters, np.uint64(64 - self.log2_size)
+        )
+        self.prompts += int(prompts)
+        self.shingles += int(shingles)
+
+    def merge(self, other: TemplateCounts) -> None:
+        """Add the counts of another sketch made with the same key and size."""
+        if (other.key, other.log2_size) != (self.key, self.log2_size):
+            raise UsageError("these sketches differ in key or size; only sketches made with the same settings merge")
+        self.counters += other.counters
+        self.prompts += other.prompts
+        self.shingles += other.shingles
+
+    @property
+    def load(self) -> int:
+        """The count that a bucket has from other shingles, on average."""
+        return round(self.shingles / (1 << self.log2_size))
+
+    @property
+    def slack(self) -> int:
+        """How far a count may stray from the true one because shingles share buckets: four standard deviations."""
+        return math.ceil(4 * math.sqrt(self.shingles / (1 << self.log2_size)))
+
+    def save(self, path: Path) -> None:
+        """Write the sketch. The key is not written, only a check word derived from it."""
+        with path.open("wb") as file:
+            np.savez_compressed(
+                file,
+                counters=self.counters,
+                about=np.array([_FORMAT, self.log2_size, self.prompts, self.shingles, _check_word(self.key)], np.int64),
+            )
+
+    @classmethod
+    def load_from(cls, path: Path, key: SketchKey) -> TemplateCounts:
+        """Read a sketch written with `save`; refuse one of another key."""
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                about, counters = saved["about"], saved["counters"]
+            version, log2_size, prompts, shingles, check = (int(value) for value in about)
+        except (OSError, KeyError, ValueError) as problem:
+            raise InputRefused(f"{path} is not a template sketch: {problem}") from problem
+        if version != _FORMAT or counters.dtype != np.int32 or counters.size != 1 << log2_size:
+            raise InputRefused(f"{path} is a template sketch of another format; make it anew with this version")
+        if check != _check_word(key):
+            raise UsageError(f"{path} was made with another key; use the secret that made it")
+        counts = cls(key, log2_size)
+        counts.counters[:] = counters
+        counts.prompts, counts.shingles = prompts, shingles
+        return counts
+
+
+def _check_word(key: SketchKey) -> int:
+    return int.from_bytes(SketchKey.from_secret(f"{key.low:x}.{key.high:x}".encode()).low.to_bytes(8, "little")[:7])
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateKeys:
+    """For each prompt: its template (0: none), what it fills it with, and the share of its tokens in the frame."""
+
+    template_key: Hashes
+    fill_hash: Hashes
+    frame_permille: npt.NDArray[np.int16]
+
+
+MIN_RUN = 4  # shingles at one level; fewer are a phrase of the language, or span the seam of a frame and a fill
+MIN_SPECIFIC = 8  # shingles by which a rarer frame behind a popular one must show itself; a categorical slot is shorter
+POPULAR = 8  # a frame at the start this many times as common as one at the end is a preamble that strangers share
+MIN_INNER = 6  # shingles at one level inside the prompt, where no end of the prompt vouches for the frame
+
+
+@njit(nogil=True, cache=True)
+def _near(one, other):  # type: ignore[no-untyped-def]
+    """Whether two counts can be of one frame: within a factor of 1.5."""
+    return 2 * one <= 3 * other and 2 * other <= 3 * one
+
+
+@njit(nogil=True, cache=True)
+def _tight(count, level, slack):  # type: ignore[no-untyped-def]
+    """Whether a count is the level itself, but for other uses of the same words and for shared buckets."""
+    return level - level // 16 - slack <= count <= level + level // 8 + slack
+
+
+@njit(nogil=True, cache=True)
+def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[no-untyped-def]
+    """Walk in from one end of the prompt and return the frame that stands there: (level, size, from, to); size 0: none.
+
+    The least count so far bounds how many prompts share everything from that end up to here. Over a frame it stays
+    level; in natural text it decays. A second, lower level is a rarer frame behind a popular one, unless the counts come
+    back up (then it was a categorical slot) or it lasts to the other end (then it was a fill that is used again).
+    """
+    level, size, first, last = 0, 0, 0, 0
+    now, now_size, now_first, now_last = 0, 0, 0, 0
+    returned = 0
+    least = np.int64(1) << 40
+    at, walked = 0, 0
+    while walked < length:
+        at = length - 1 - walked if backwards else walked
+        count = counts[at]
+        if count < threshold:
+            break
+        least = min(least, count)
+        if walked == 0 or not _near(least, now):
+            if now_size >= (MIN_SPECIFIC if size else MIN_RUN) and returned < MIN_RUN:
+                level, size, first, last, returned = now, now_size, now_first, now_last, 0
+            now, now_size, now_first = least, 0, at
+        if _near(count, now):
+            now_size += 1
+            now_last = at
+        elif size and _tight(count, level, slack):
+            returned += 1
+        walked += 1
+    used_again = walked == length and size > 0
+    if now_size >= (MIN_SPECIFIC if size else MIN_RUN) and returned < MIN_RUN and not used_again:
+        level, size, first, last = now, now_size, now_first, now_last
+    return level, size, min(first, last), max(first, last) + 1
+
+
+@njit(nogil=True, cache=True)
+def _mass(counts, length, level, slack):  # type: ignore[no-untyped-def]
+    """Count the shingles of the whole prompt at this very level: a frame's pieces have one count, other text does not."""
+    mass = 0
+    for at in range(length):
+        if _tight(counts[at], level, slack):
+            mass += 1
+    return mass
+
+
+@njit(nogil=True, cache=True)
+def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
+    """Return the smooth run inside the prompt whose level has the greatest mass: (level, size, from, to)."""
+    level, size, first, last = 0, 0, 0, 0
+    best = MIN_INNER - 1
+    at = 0
+    while at < length:
+        if counts[at] < threshold:
+            at += 1
+            continue
+        begin, least = at, counts[at]
+        at += 1
+        while at < length and counts[at] >= threshold and _near(counts[at], counts[at - 1]):
+            least = min(least, counts[at])
+            at += 1
+        if at - begin < MIN_RUN:
+            continue
+        mass = _mass(counts, length, least, slack)
+        if mass > best or (mass == best and at - begin > size):
+            best = mass
+            level, size, first, last = least, at - begin, begin, at
+    return level, size, first, last
+
+
+@njit(nogil=True, cache=True)
+def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
+    """Return the frame's naming stretch: (level, size, from, to); size 0: the prompt has no template."""
+    front = _find_plateau(counts, length, threshold, slack, False)
+    back = _find_plateau(counts, length, threshold, slack, True)
+    if front[1] == 0 and back[1] == 0:
+        return _find_inner(counts, length, threshold, slack)
+    if front[1] == 0:
+        return back
+    if back[1] == 0 or _near(front[0], back[0]):
+        return front
+    if back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
+        return back
+    if back[1] + _mass(counts, length, back[0], slack) > front[1] + _mass(counts, length, front[0], slack):
+        return back
+    return front
+
+
+@njit(nogil=True, cache=True)
+def _cover(counts, length, level, covered, tokens):  # type: ignore[no-untyped-def]
+    """Mark the tokens that belong to the frame; return how many.
+
+    They are those of every unbroken stretch of shingles that are at least as common as the frame, if two of the
+    stretch are at its level: a popular phrase inside a fill is no part of the frame.
+    """
+    covered[:tokens] = 0
+    floor = (2 * level + 2) // 3
+    at = 0
+    while at < length:
+        if counts[at] < floor:
+            at += 1
+            continue
+        begin, near = at, 0
+        while at < length and counts[at] >= floor:
+            near += _near(counts[at], level)
+            at += 1
+        if near >= 2:
+            for token in range(max(begin - 1, 0), min(at + 2, tokens)):
+                covered[token] = 1
+    frame = 0
+    for token in range(tokens):
+        frame += covered[token]
+    return frame
+
+
+@njit(nogil=True, cache=True)
+def _name(hashes, counts, length, frame, slack):  # type: ignore[no-untyped-def]
+    """Return the smallest hash of the naming stretch; end marks are left out, as a preamble would move them."""
+    level, _, begin, end = frame
+    name = np.uint64(0xFFFFFFFFFFFFFFFF)
+    for at in range(max(begin, 1), min(end, length - 1)):
+        if _tight(counts[at], level, slack):
+            name = min(name, hashes[at])
+    if name == np.uint64(0xFFFFFFFFFFFFFFFF):
+        name = hashes[begin]
+    return np.int64(name) if name != 0 else np.int64(1)
+
+
+@njit(nogil=True, cache=True)
+def _key_rows(buffers, tables, key, sketch, out):  # type: ignore[no-untyped-def]
+    data, offsets, valid = buffers
+    counters, shift, load, threshold, slack = sketch
+    template_key, fill_hash, frame_permille = out
+    padded, exact = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 1, np.uint64)
+    masked = padded[1:]
+    hashes, counts = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 2, np.int64)
+    covered = np.zeros(MAX_TOKENS, np.uint8)
+    for row in range(valid.size):
+        template_key[row], fill_hash[row], frame_permille[row] = 0, 0, 0
+        if not valid[row]:
+            continue
+        tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
+        length = _shingle(padded, tokens, key, hashes)
+        for at in range(length):
+            counts[at] = counters[np.int64(hashes[at] >> shift)] - load
+        frame = _find_frame(counts, length, threshold, slack)
+        covered[:tokens] = 0
+        if frame[1] > 0:
+            template_key[row] = _name(hashes, counts, length, frame, slack)
+            share = _cover(counts, length, frame[0], covered, tokens)
+            frame_permille[row] = share * 1000 // tokens
+            if share == tokens:  # nothing is left to call a fill: the whole prompt is it
+                covered[:tokens] = 0
+        fill_hash[row] = hash_tokens(exact, covered, tokens, key)
+
+
+def key_prompts(counts: TemplateCounts, array: pa.Array | pa.ChunkedArray) -> TemplateKeys:
+    """Give every prompt its template key and fill hash, by what the counts say is a frame. A null gets zeros."""
+    buffers = text_buffers(array)
+    rows = buffers.valid.size
+    keys = TemplateKeys(np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows, np.int16))
+    threshold = MIN_EXCHANGES + counts.slack
+    sketch = (counts.counters, np.uint64(64 - counts.log2_size), counts.load, threshold, counts.slack)
+    _key_rows(buffers, tables(), counts.key.words(), sketch, (keys.template_key, keys.fill_hash, keys.frame_permille))
+    return keys
