@@ -27,11 +27,11 @@ from stillwatch.sketch.templates import TemplateCounts, TemplateKeys, key_prompt
 from stillwatch.sketch.text import SketchKey, text_buffers
 
 KEY = SketchKey.from_secret(b"benchmark")
-TUNING = (("generator",), ("gpteacher_toolformer",))
-REPORTING = (("judge", "app", "eval_harness"), ("gpteacher_roleplay", "awesome_prompts", "seed_tasks", "eval_requests"))
+TUNING = (("generator", "app"), ("gpteacher_toolformer", "seed_tasks"))
+REPORTING = (("judge", "eval_harness"), ("gpteacher_roleplay", "awesome_prompts", "eval_requests"))
 SLOT = re.compile(r"\{\{[^{}\n]{1,60}\}\}|\{[A-Za-z_][\w.\[\]]*\}")
 CONTROL = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-PREAMBLE = re.compile(r"\Atoolformer: enabled.*?\n\w+\([\w, ]*\)\n", re.DOTALL)
+PREAMBLE = re.compile(r"\Atoolformer: enabled.*\n\w+\([^\n()]*\)\n", re.DOTALL)
 FRAME_WORDS = (8, 200)  # shorter frames have next to no shingles; at 20 % longer ones would need fills of 1,000 words
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stillwatch.campaigns.weigh import Bars, Calibration
-from stillwatch.model import VerdictKind
+from stillwatch.campaigns.weigh import Assessment, Bars, Calibration
+from stillwatch.model import Axis, VerdictKind
 
 BARS: Mapping[VerdictKind, Bars] = {
-    VerdictKind.DISTILLATION: Bars(5.0, 4.0, 2.5, families=2, member_families=2, member_bits=2.0),
-    VerdictKind.SUSPECT: Bars(4.5, 3.0, 2.0, families=2, member_families=2, member_bits=2.0),
-    VerdictKind.WATCH: Bars(3.0, 2.0, 1.0, families=1, member_families=1, member_bits=1.0),
+    VerdictKind.DISTILLATION: Bars(5.0, 4.5, 2.5, families=2, accounts=8, member_families=2, member_bits=2.0),
+    VerdictKind.SUSPECT: Bars(4.5, 4.0, 2.0, families=2, accounts=5, member_families=2, member_bits=2.0),
+    VerdictKind.WATCH: Bars(3.0, 2.5, 1.0, families=2, accounts=3, member_families=1, member_bits=1.0),
 }
 
 RECOMMENDED: Mapping[VerdictKind, tuple[str, ...]] = {
@@ -39,6 +39,11 @@ class Policy:
 
     bars: Mapping[VerdictKind, Bars] = field(default_factory=lambda: dict(BARS))
     calibration: Calibration = Calibration(2.0, 0.9, "judgement; replaced by a fit on labelled replays")
+
+    def worth_merging(self, one: Assessment) -> bool:
+        """Whether a frame looks enough like a part of a workload to be compared with others."""
+        coordination, extraction = one.bits[Axis.COORDINATION], one.bits[Axis.EXTRACTION]
+        return coordination >= 2.5 and extraction >= 1.5 and one.families >= 2
 
     def recommend(self, verdict: VerdictKind) -> tuple[str, ...]:
         """Return what to do about a campaign with this verdict, mildest and most reversible first."""

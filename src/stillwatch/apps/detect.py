@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -23,12 +23,12 @@ from stillwatch.campaigns.weigh import Assessment, assess, findings_of
 from stillwatch.ingest.engine import MEMORY, THREADS, Engine
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
 from stillwatch.links.pools import find_pools
-from stillwatch.links.workloads import group_by_template, merge_workloads
+from stillwatch.links.workloads import group_by_frame, merge_workloads
 from stillwatch.model import UsageError, VerdictKind
 from stillwatch.signals.base import Signal
 from stillwatch.signals.roster import ROSTER
 from stillwatch.sketch.exchanges import SketchedExchanges, sketch_exchanges
-from stillwatch.sketch.groups import Membership, sketch_groups
+from stillwatch.sketch.groups import GroupSketch, Membership, sketch_groups
 from stillwatch.sketch.licences import apply_licences
 from stillwatch.sketch.population import Population, summarise_accounts
 from stillwatch.sketch.registered import register_templates
@@ -96,16 +96,25 @@ def judge(
     """Link, merge and weigh: return every assessed group, the atoms it is made of, and each account's pool."""
     pools = find_pools(population)
     settings.progress("linking")
-    first = group_by_template(population, pools)
-    membership = merge_workloads(sketch_groups(engine, exchanges, population, first), first, pools)
-    groups = sketch_groups(engine, exchanges, population, membership)
+    first = group_by_frame(population, pools)
+    alone = _weigh(sketch_groups(engine, exchanges, population, first), population, settings)
+    suspicious = [one.group for one in alone if settings.policy.worth_merging(one)]
+    membership = merge_workloads(suspicious, first, pools)
+    changed = np.isin(membership.group, np.unique(membership.group[membership.group != first.group]))
+    kept = [one for one in alone if not np.isin(one.group.group, membership.group[changed])]
+    kept = [one for one in kept if (membership.group == one.group.group).any()]
+    part = Membership(*(getattr(membership, name)[changed] for name in ("group", "account", "frame", "exchanges")))
+    judged = kept + _weigh(sketch_groups(engine, exchanges, population, part), population, settings)
+    return judged, membership, pools
+
+
+def _weigh(groups: Sequence[GroupSketch], population: Population, settings: Settings) -> list[Assessment]:
     settings.progress(f"weighing {len(groups)} groups")
     bars, calibration = settings.policy.bars, settings.policy.calibration
-    judged = [
+    return [
         assess(group, population, findings_of(group, population, settings.roster), bars, calibration)
         for group in groups
     ]
-    return judged, membership, pools
 
 
 def _conclude(engine: Engine, exchanges: SketchedExchanges, told: Told, settings: Settings) -> Run:

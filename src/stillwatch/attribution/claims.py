@@ -46,7 +46,7 @@ def overturned_by(assessment: Assessment) -> tuple[str, ...]:
 
 
 def _templates(assessment: Assessment) -> str:
-    count = len(assessment.group.templates)
+    count = len(assessment.group.frames)
     return "one template" if count == 1 else f"{count} templates"
 
 

@@ -43,12 +43,12 @@ def members_of(assessments: Sequence[Assessment], membership: Membership) -> Mem
         own = membership.group == assessment.group.group
         own &= np.isin(membership.account, assessment.group.accounts[assessment.tied])
         at = np.flatnonzero(own)
-        parts.append((np.full(len(at), position), membership.account[at], membership.template[at]))
+        parts.append((np.full(len(at), position), membership.account[at], membership.frame[at], membership.exchanges[at]))
     if not parts:
         none = np.zeros(0, np.int64)
-        return Membership(none, none, none)
-    group, account, template = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Membership(group.astype(np.int64), account, template)
+        return Membership(none, none, none, none)
+    group, account, frame, exchanges = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Membership(group.astype(np.int64), account, frame, exchanges)
 
 
 def describe(

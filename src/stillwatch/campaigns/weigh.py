@@ -26,6 +26,7 @@ CEILING: Mapping[Family, float] = {
     Family.ARTEFACT: 10.0,
 }
 OTHERS = 0.5  # what a second signal of the same family adds
+FEW = 4.0  # accounts at which coincidence explains half of what ties them
 SPEAKS = 1.0  # bits from which a family counts as speaking
 
 
@@ -37,6 +38,7 @@ class Bars:
     extraction: float
     deception: float
     families: int  # coordination families that speak
+    accounts: int  # tied members
     member_families: int  # families that tie one account to the rest
     member_bits: float  # bits beyond content that tie one account to the rest
 
@@ -96,24 +98,27 @@ def assess(
     for axis in Axis:
         totals[axis], families = add_up(findings, axis)
         if axis is Axis.COORDINATION:
+            trust = group.size / (group.size + FEW)
+            families = {family: bits * trust if bits > 0 else bits for family, bits in families.items()}
+            totals[axis] = sum(families.values())
             speaking = sum(bits >= SPEAKS for bits in families.values())
     strict = bars[VerdictKind.DISTILLATION]
     tie, tied = _tie_members(group, findings, strict)
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
-    verdict = _verdict(totals, speaking, bars)
+    verdict = _verdict(totals, speaking, int(tied.sum()), bars)
     margin = min(
         totals[Axis.COORDINATION] - strict.coordination,
         totals[Axis.EXTRACTION] - strict.extraction,
         totals[Axis.DECEPTION] - strict.deception,
     )
-    if speaking < strict.families:
+    if speaking < strict.families or tied.sum() < strict.accounts:
         margin = min(margin, -1.0)
     p = _probability(margin, calibration)
     member_p = p * _probability(np.minimum(tie - strict.member_bits, 4.0) + 1.0, calibration)
     return Assessment(group, findings, totals, speaking, verdict, float(p), tied, member_p)
 
 
-def _verdict(bits: Mapping[Axis, float], speaking: int, bars: Mapping[VerdictKind, Bars]) -> VerdictKind:
+def _verdict(bits: Mapping[Axis, float], speaking: int, tied: int, bars: Mapping[VerdictKind, Bars]) -> VerdictKind:
     for kind in (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH):
         bar = bars[kind]
         enough = (
@@ -121,7 +126,7 @@ def _verdict(bits: Mapping[Axis, float], speaking: int, bars: Mapping[VerdictKin
             and bits[Axis.EXTRACTION] >= bar.extraction
             and bits[Axis.DECEPTION] >= bar.deception
         )
-        if enough and speaking >= bar.families:
+        if enough and speaking >= bar.families and tied >= bar.accounts:
             return kind
     return VerdictKind.CLEAR
 

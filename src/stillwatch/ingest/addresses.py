@@ -18,6 +18,7 @@ V6 = "|".join(
         "::",
         rf"::({_WORD}:){{0,5}}{V4}",
         rf"({_WORD}:){{6}}{V4}",
+        *(rf"({_WORD}:){{1,{5 - tail}}}(:{_WORD}){{0,{tail}}}:{V4}" for tail in range(5)),
     ]
 )
 MAPPED = "::ffff:"  # a v4 address as a dual-stack server logs it

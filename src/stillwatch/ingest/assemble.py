@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.ingest.engine import Engine, EngineError, OutOfMemory
 from stillwatch.ingest.judge import FAULT, SAID
-from stillwatch.ingest.ledger import EXCLUDED, Ledger
+from stillwatch.ingest.ledger import Ledger
 from stillwatch.ingest.pieces import UNREADABLE, Order, Piece, split_piece
 from stillwatch.ingest.records import Ingested
 from stillwatch.ingest.sources import PARQUET, Refusal
 
-MANY_PIECES = 12  # a longer UNION is slower to plan than the rows are to copy
+SHORT_LIST = 200  # repeated rows looked for one by one at each read; for more, the rows are copied once without them
+NO_REPEATS = pa.table(
+    {name: pa.array([], kind) for name, kind in (("_file", "string"), ("_row", "int64"), ("value", "string"))}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,9 @@ def assemble(pieces: Sequence[Piece], refusals: list[Refusal], engine: Engine, o
             wrong = one.piece.table.filter(one.piece.table[FAULT].notnull())
             faults = engine.arrow(wrong.select("_file", "_row", FAULT, SAID))
             ledger.add_faults(faults, order.contract)
-    if order.unique:
-        repeats = _repeats(surveyed, engine, order.unique, ledger)
-        if repeats.num_rows:
-            ledger.add_repeats(repeats, order.unique)
-    table = _join([one.piece for one in surveyed], engine, order, ledger.excluded)
+    repeats = _repeats(surveyed, engine, order.unique, ledger) if order.unique else NO_REPEATS
+    ledger.add_repeats(repeats, order.unique or "")
+    table = _join(surveyed, engine, order, repeats)
     rejected = ledger.table(refusals)
     read = sum(file.rows for _, file in inputs)
     return Ingested(
@@ -74,15 +76,14 @@ def _survey(piece: Piece, refusals: list[Refusal], engine: Engine, order: Order)
 
 def _repeats(surveyed: Sequence[Surveyed], engine: Engine, key: str, ledger: Ledger) -> pa.Table:
     """Find later rows with an id that an earlier good row has. Ids are compared by hash first: eight bytes each."""
-    empty = pa.table({name: pa.array([], pa.string()) for name in ("_file", "_row", "value")})
     ids = [_good(one).select("_file", "_row", value=one.piece.table[key]) for one in surveyed]
     if not ids:
-        return empty
+        return NO_REPEATS
     every = ibis.union(*ids, distinct=False) if len(ids) > 1 else ids[0]
     hashed = every.select(hash=every["value"].hash())
     twice = engine.keep("twice", hashed.group_by("hash").having(hashed.count() > 1).agg())
     if not engine.arrow(twice.limit(1)).num_rows:
-        return empty
+        return NO_REPEATS
     places = engine.register(
         "places", pa.table({"_file": list(ledger.labels), "place": [place for place, _ in ledger.labels.values()]})
     )
@@ -101,20 +102,36 @@ def _good(one: Surveyed) -> ir.Table:
     return one.piece.table.filter(one.piece.table[FAULT].isnull()) if one.faults else one.piece.table
 
 
-def _join(pieces: Sequence[Piece], engine: Engine, order: Order, excluded: Sequence[pa.Table]) -> ir.Table:
+def _join(surveyed: Sequence[Surveyed], engine: Engine, order: Order, repeats: pa.Table) -> ir.Table:
+    """Return the accepted rows. One piece stays a view; several are copied, for DuckDB reorders a UNION."""
     names = [column.name for column in order.contract]
-    if not pieces:
+    if not surveyed:
         fields = [(column.name, ibis.dtype(column.kind).to_pyarrow()) for column in order.contract]
         return engine.register("nothing", pa.schema(fields).empty_table())
-    out = pa.concat_tables(excluded) if excluded else EXCLUDED.empty_table()
-    bad = engine.register("excluded", out) if out.num_rows else None
-    files = set(out["_file"].unique().to_pylist())
-    tables = []
-    for piece in pieces:
-        touched = bad is not None and any(found.key in files for found, _ in piece.inputs)
-        kept = piece.table.anti_join(bad, ["_file", "_row"]) if touched else piece.table
-        tables.append(kept.select(*names))
-    if len(tables) > MANY_PIECES:
-        paths = [str(engine.spool("piece", table)) for table in tables]
-        return engine.con.read_parquet(paths, table_name=engine.name("pieces"))
-    return engine.view("accepted", ibis.union(*tables, distinct=False) if len(tables) > 1 else tables[0])
+    tables = [_without(_good(one), one.piece, repeats, engine).select(*names) for one in surveyed]
+    if len(tables) == 1:
+        return engine.view("accepted", tables[0])
+    paths = [str(engine.spool("piece", table)) for table in tables]
+    return engine.con.read_parquet(paths, table_name=engine.name("accepted"))
+
+
+def _without(table: ir.Table, piece: Piece, repeats: pa.Table, engine: Engine) -> ir.Table:
+    """Leave repeated rows out. Not by a join, nor by a long IN that becomes one: neither keeps the order."""
+    keys = pa.array([found.key for found, _ in piece.inputs], pa.string())
+    mine = repeats.filter(pc.is_in(repeats["_file"], keys))
+    rows = {key: mine.filter(pc.equal(mine["_file"], key))["_row"] for key in mine["_file"].unique().to_pylist()}
+    if mine.num_rows > SHORT_LIST:
+        schema = table.schema().to_pyarrow()
+        return engine.map("once", table, lambda batch: _drop_rows(batch, rows).cast(schema), schema)
+    for key, some in rows.items():
+        listed = ibis.array(some.to_pylist()).contains(table["_row"])
+        table = table.filter((table["_file"] != key) | ~listed)
+    return table
+
+
+def _drop_rows(batch: pa.RecordBatch, rows: Mapping[str, pa.ChunkedArray]) -> pa.RecordBatch:
+    for key in batch["_file"].unique().to_pylist():
+        if key in rows:
+            hit = pc.and_(pc.equal(batch["_file"], key), pc.is_in(batch["_row"], rows[key].combine_chunks()))
+            batch = batch.filter(pc.invert(hit))
+    return batch

@@ -103,13 +103,21 @@ class Engine:
         """Compute an expression once and keep its rows."""
         return self.con.create_table(self.name(stem), expr)
 
+    def query(self, stem: str, sql: str) -> ir.Table:
+        """Name a query of DuckDB's own, for what Ibis cannot say, without computing it."""
+        name = self.name(stem)
+        self.con.raw_sql(f"CREATE VIEW {name} AS {sql}")
+        return self.con.table(name)
+
     def view(self, stem: str, expr: ir.Table) -> ir.Table:
         """Name an expression without computing it, so that what is built on it stays short."""
         return self.con.create_view(self.name(stem), expr)
 
     def drop(self, table: ir.Table) -> None:
         """Forget a kept table."""
-        self.con.con.execute(f"DROP TABLE {table.get_name().rpartition('.')[2]}")  # ibis 12 writes a DROP that DuckDB 1.5 refuses
+        self.con.con.execute(
+            f"DROP TABLE {table.get_name().rpartition('.')[2]}"
+        )  # ibis 12 writes a DROP that DuckDB 1.5 refuses
 
     def arrow(self, expr: ir.Table) -> pa.Table:
         """Bring a result to the driver: accounts, edges and groups, never exchanges by the million."""
@@ -117,7 +125,8 @@ class Engine:
 
     def stream(self, expr: ir.Table, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """Yield an expression's rows in record batches of at most `rows`, in order."""
-        yield from self.con.to_pyarrow_batches(expr, chunk_size=rows)
+        # not to_pyarrow_batches: ibis 12 calls a method there that duckdb 1.5 deprecates
+        yield from self.con.raw_sql(self.con.compile(expr)).to_arrow_reader(rows)
 
     def map(
         self, stem: str, expr: ir.Table, kernel: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema

@@ -14,8 +14,6 @@ from stillwatch.ingest.records import REJECTED
 from stillwatch.ingest.sources import Refusal
 from stillwatch.ingest.text import WHOLE_ROW
 
-EXCLUDED = pa.schema([("_file", pa.string()), ("_row", pa.int64())])
-
 
 @dataclass(slots=True)
 class Ledger:
@@ -23,7 +21,6 @@ class Ledger:
 
     labels: Mapping[str, tuple[int, str]]
     parts: list[pa.Table] = field(default_factory=list)
-    excluded: list[pa.Table] = field(default_factory=list)  # rows that stand in a piece and must be left out
 
     def add_damaged(self, piece: Piece) -> None:
         """Note the rows that could not even be split into values."""
@@ -37,15 +34,15 @@ class Ledger:
         """Note judged rows with a wrong value."""
         fields, mends = field_and_mend(faults, contract)
         self._note(faults["_file"], faults["_row"], (fields, faults[SAID].fill_null(""), mends))
-        self.excluded.append(faults.select(EXCLUDED.names).cast(EXCLUDED))
 
     def add_repeats(self, repeats: pa.Table, key: str) -> None:
         """Note rows whose id an earlier row has."""
+        if not repeats.num_rows:
+            return
         first = zip(repeats["first_file"].to_pylist(), repeats["first_row"].to_pylist(), strict=True)
         mends = [f"'{key}' appears before, at {self.labels[file][1]}:{row}; the first is kept" for file, row in first]
         fields = pa.array([key] * repeats.num_rows, pa.string())
         self._note(repeats["_file"], repeats["_row"], (fields, repeats["value"], pa.array(mends, pa.string())))
-        self.excluded.append(repeats.select(EXCLUDED.names).cast(EXCLUDED))
 
     def table(self, refusals: Sequence[Refusal]) -> pa.Table:
         """Return every rejection in the order of inputs and rows; refused inputs as row 0, those unread at the end."""

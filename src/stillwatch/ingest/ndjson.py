@@ -54,10 +54,12 @@ def open_rows(origin: Origin, engine: Engine, contract: Sequence[Column], bound:
         if column.kind in OPENINGS:  # asks for the JSON type, a second parse, only of what looks like another type
             looks = f"left(v[{i}], 1) IN ({OPENINGS[column.kind]}) OR v[{i}] IN ('true', 'false')"
             found.append(f"CASE WHEN {looks} THEN json_type(line, {path}) END AS t{i}")
-    table = engine.con.sql(
-        f"SELECT _row, CASE WHEN v IS NULL OR left(ltrim(line), 1) <> '{{' THEN length(line) END AS _broken,"
+    table = engine.query(
+        "objects",
+        "SELECT _row, CASE WHEN v IS NULL OR left(ltrim(line), 1) <> '{' "
+        " THEN length(rtrim(line, chr(13) || chr(10))) END AS _broken,"
         f" {', '.join(found)} FROM ("
-        f" SELECT _row, line, TRY(json_extract_string(line, [{', '.join(paths)}])) AS v FROM {lines})"
+        f" SELECT _row, line, TRY(json_extract_string(line, [{', '.join(paths)}])) AS v FROM {lines})",
     )
     return Raw(table, columns, shapes, tally, breakable=True)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,11 @@ def columns_of_frame(origin: Origin) -> list[str]:
 def fetch_table(origin: Origin, engine: Engine, names: Sequence[str]) -> Path:
     """Bring an Ibis table, of whatever backend, into a Parquet file of the scratch folder, batch by batch."""
     path = engine.scratch / f"{engine.name('table')}.parquet"
-    batches: Iterator[pa.RecordBatch] = origin.data.select(*names).to_pyarrow_batches(chunk_size=BATCH_ROWS)
-    schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in origin.data.select(*names).schema().to_pyarrow()])
-    with pq.ParquetWriter(path, schema, compression="lz4") as writer:
-        for batch in batches:
+    wanted = origin.data.select(*names)
+    schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in wanted.schema().to_pyarrow()])
+    with warnings.catch_warnings(), pq.ParquetWriter(path, schema, compression="lz4") as writer:
+        warnings.simplefilter("ignore", DeprecationWarning)  # between ibis 12 and its backends, not ours
+        for batch in wanted.to_pyarrow_batches(chunk_size=BATCH_ROWS):
             writer.write_table(pa.Table.from_batches([batch]).cast(schema))
     return path
 

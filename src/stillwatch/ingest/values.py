@@ -63,7 +63,8 @@ def is_wrong(column: Column, value: ir.Value, raw: ir.Value | None, shape: ir.Va
     """Say whether a typed value is one that must not be used. `shape` is its JSON type, where there is one."""
     wrong = ibis.literal(False)
     if raw is not None:
-        wrong = _present(raw) & value.isnull()
+        if column.kind != "string" or column.name in ADDRESSES:  # any text is text: no need to read a prompt for it
+            wrong = _present(raw) & value.isnull()
         if column.kind == "int64":
             low, high = BOUNDS.get(column.name, (0, EXACT))
             wrong = wrong | ~value.between(low, high).fill_null(True)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from stillwatch.lab.compose import Request, compose
+from stillwatch.lab.demo import print_shown, show
 from stillwatch.lab.export import write_traffic
 from stillwatch.lab.report import print_score
 from stillwatch.lab.score import score
@@ -65,6 +66,12 @@ def score_run(
         print(json.dumps(result.as_dict(), indent=2))
     else:
         print_score(result, Console())
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder to write traffic and run to.")] = Path("demo-out")) -> None:
+    """Plant campaigns and look-alikes in 300,000 exchanges, detect, and say what was found and what was not."""
+    print_shown(show(out), Console())
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from stillwatch.lab.scenario import load_scenario, scenario_names
 from stillwatch.lab.world import DAY, Group, World, merge
 
 DEFAULT_EXCHANGES = 300_000  # the size for which scenario files give their numbers
-LOOKALIKE_EXCHANGES = 0.37  # about what the cast sends
+INNOCENT_SHARE = 0.75  # of all exchanges, by which the cast gives its shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def compose(request: Request) -> Traffic:
         groups.append(group)
     innocent_accounts = max(50, request.accounts - sum(len(group.accounts) for group in groups))
     left = max(innocent_accounts, request.exchanges - sum(len(group.exchanges) for group in groups))
-    groups += lookalikes(world, request.accounts, round(left * LOOKALIKE_EXCHANGES / 0.75))
+    groups += lookalikes(world, request.accounts, round(left / INNOCENT_SHARE))
     seen = sum(len(group.accounts) for group in groups)
     sent = sum(len(group.exchanges) for group in groups)
     groups += ordinary(world, max(50, request.accounts - seen), max(50, request.exchanges - sent))

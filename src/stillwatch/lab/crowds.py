@@ -54,7 +54,7 @@ def harness(world: World, rng: np.random.Generator, accounts: int, exchanges: in
     plan = visits(rng, who, account, begins + (rng.random(len(account)) * lasts).astype(np.int64))
     suites = np.array(world.grammar.family("harness."), np.int16)
     suite = zipf_choice(rng, len(suites), accounts, 0.8)[account]
-    size = np.array([320, 800, 164, 500, 1200])[suite % 5]
+    size = np.array([198, 164, 90, 320, 500])[suite % 5]
     plan["rule"] = suites[suite]
     plan["item"] = stir(suite + 900, rng.integers(0, size))
     plan["author"], plan["temperature"], plan["limit"] = 1, 0.0, 1024

@@ -43,7 +43,7 @@ def exchange_schema(text: bool) -> pa.Schema:
 def write_traffic(traffic: Traffic, out: Path, text: bool = True) -> int:
     """All files of one run of the generator; how many exchanges it wrote."""
     (out / "labels").mkdir(parents=True, exist_ok=True)
-    names = hex_names("", stir(traffic.world.seed + 1, np.arange(len(traffic.group.accounts))), 14)
+    names = hex_names("", stir(traffic.world.seed, 1, np.arange(len(traffic.group.accounts))), 14)
     schema = exchange_schema(text)
     with pq.ParquetWriter(
         out / "exchanges.parquet", schema, compression="zstd", compression_level=1, use_dictionary=_repeated(schema)
@@ -73,7 +73,7 @@ def tables(traffic: Traffic, names: pa.Array, schema: pa.Schema) -> Iterator[pa.
 def _plain(traffic: Traffic, chunk: Array, first: int, names: pa.Array) -> dict[str, pa.Array]:
     stack, network = stacks(), networks()
     seen, place = np.unique(chunk["ip"], return_inverse=True)
-    key = stir(traffic.world.seed + 2, chunk["account"], chunk["key"])
+    key = stir(traffic.world.seed, 2, chunk["account"], chunk["key"])
     return {
         "exchange_id": _exchange_names(traffic, first, len(chunk)),
         "ts": pa.array(chunk["ts"]).cast(_KINDS["timestamp"]),
@@ -115,7 +115,7 @@ def _text(traffic: Traffic, chunk: Array, wanted: bool) -> dict[str, pa.Array]:
 
 
 def _exchange_names(traffic: Traffic, first: int, rows: int) -> pa.Array:
-    return hex_names("", stir(traffic.world.seed + 3, np.arange(first, first + rows)), 16)
+    return hex_names("", stir(traffic.world.seed, 3, np.arange(first, first + rows)), 16)
 
 
 def _pick(words: tuple[str, ...] | tuple[str | None, ...], numbers: Array) -> pa.Array:
@@ -184,7 +184,7 @@ def _labels(traffic: Traffic, names: pa.Array, out: Path) -> None:
     order = pa.array(np.argsort(np.asarray(names.to_pylist())))
     pq.write_table(pa.table(labels).take(order), out / "accounts.parquet", compression="zstd")
     planted = np.flatnonzero(plan["campaign"] >= 0)
-    ids = hex_names("", stir(traffic.world.seed + 3, planted), 16)
+    ids = hex_names("", stir(traffic.world.seed, 3, planted), 16)
     pq.write_table(
         pa.table({"exchange_id": ids, "campaign": _pick(traffic.campaigns, plan["campaign"][planted])}),
         out / "exchanges.parquet",

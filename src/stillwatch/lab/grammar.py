@@ -24,6 +24,7 @@ from stillwatch.lab.chance import Array
 from stillwatch.lab.published import mix_in_published_prompts
 from stillwatch.model import UsageError
 
+SPLITS = ("tuning", "report")
 CORPUS = Path(__file__).parent / "corpus"
 LITERAL, FRESH, SAME, AUTHOR, PLACE, MAYBE, NUMBER = range(7)
 _MARKS = {"=": SAME, "@": AUTHOR, "&": PLACE, "?": MAYBE}
@@ -124,6 +125,8 @@ def _literal(words: str, text: bytearray) -> tuple[int, int, int]:
 @cache
 def grammar_of(split: str, prompts: str = "own") -> Grammar:
     """The compiled corpus of one split; `prompts="real"` mixes published prompts into the intents."""
+    if split not in SPLITS:
+        raise UsageError(f"split {split!r} is none of {', '.join(SPLITS)}")
     rules = load_rules(split)
     if prompts == "real":
         rules = mix_in_published_prompts(rules, split)

@@ -24,7 +24,7 @@ def enlist(world: World, rng: np.random.Generator, scenario: Scenario, count: in
     _connect(rng, who, scenario.access)
     who["model"], who["adopts"] = scenario.work.model, world.end + DAY
     who["keys"], who["thinks"] = 1, 0.0
-    who["temperature"] = 0.7 if scenario.work.wording == "campaign" else who["temperature"]
+    who["temperature"] = 0.7 if scenario.work.limit and scenario.work.wording == "campaign" else who["temperature"]
     return who
 
 

@@ -69,7 +69,8 @@ def harvest(world: World, rng: np.random.Generator, scenario: Scenario, who: Arr
         plan["system"] = np.array([world.rule(name) for name in work.systems])[account % len(work.systems)]
     wording = stir(pool, 7)[0]
     plan["author"] = wording if work.wording == "campaign" else stir(who["author"][account], wording)
-    plan["limit"], plan["stream"] = work.limit, False
+    if work.limit:
+        plan["limit"], plan["stream"] = work.limit, False
     plan["context"] += (place * rng.lognormal(6.8, 0.5, len(plan))).astype(np.int32)
     _shape(world, rng, plan, work, pool)
     answer_in_tokens(rng, plan, work.output, 0.55)
@@ -116,7 +117,7 @@ def _shape(world: World, rng: np.random.Generator, plan: Array, work: Work, pool
         plan["author"] = stir(pool, 7)[0]
         plan["rule"] = np.where(plan["turns"] == 1, plan["rule"], world.rule("relay.turn"))
     if work.copies_customer:
-        worn = rng.random(len(plan)) < work.copies_customer
+        worn = (rng.random(len(plan)) < work.copies_customer) & (plan["turns"] == 1)
         plan["rule"][worn], plan["system"][worn] = world.rule("framed.prompt"), world.rule("framed.system")
         plan["author"][worn] = customer_wording(world)
     if work.replay:
@@ -148,7 +149,8 @@ def fail_over(world: World, rng: np.random.Generator, who: Array, plan: Array, s
     fresh = visits(rng, who, moved, plan["ts"])
     for name in ("account", "ip", "net", "stack", "key", "channel"):
         plan[name] = fresh[name]
-    plan["ts"] = np.where(late, np.maximum(plan["ts"], ban + int(12 * MINUTE)), plan["ts"])
+    pause = (rng.uniform(8, 45, len(plan)) * MINUTE).astype(np.int64)
+    plan["ts"] += np.where(late & (plan["ts"] < ban + 15 * MINUTE), pause, 0)
     refused = visits(rng, who, np.repeat(np.arange(half), 3), ban + window(rng, half * 3, 0, 35 * MINUTE))
     donor = plan[rng.integers(0, len(plan), half * 3)]
     for name in ("rule", "item", "author", "system", "limit", "model", "campaign"):

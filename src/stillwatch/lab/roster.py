@@ -96,7 +96,7 @@ def _identities(rng: np.random.Generator, who: Array) -> None:
     who["org"] = np.where(in_company, company, -1)
     free = zipf_choice(rng, len(FREE_MAIL), count, 1.25)
     who["domain"] = np.where(
-        in_company, COMPANY + company, np.where(rng.random(count) < 0.01, DISPOSABLE + free % 15, free)
+        in_company, COMPANY + company, np.where(rng.random(count) < 0.04, DISPOSABLE + free % 15, free)
     )
     who["domain"] = np.where(
         ~in_company & (rng.random(count) < 0.12), COMPANY + rng.integers(1 << 22, 1 << 24, count), who["domain"]

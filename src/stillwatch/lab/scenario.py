@@ -48,7 +48,7 @@ class Work:
     repeats: float = 0.01  # exchanges that ask an item again
     turns: float = 1.0  # tool-use traces continue over turns
     output: float = 900.0  # median tokens of an answer
-    limit: int = 8192
+    limit: int = 8192  # of tokens, one for all; 0 leaves each account its own client settings
     model: int = 2
     pivot: float = 0.0  # share moved to the new model within a day of its release
     relay: bool = False  # real end users' conversations inside an injected frame

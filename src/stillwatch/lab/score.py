@@ -12,11 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+from stillwatch.lab.truth import ACCUSED, Found, Truth, read_found, read_truth
 
-from stillwatch.model import InputRefused, VerdictKind
-
-ACCUSED = VerdictKind.DISTILLATION.value
 MERGED_FROM = 0.3  # a detected campaign that holds this part of another planted one has merged them
 
 
@@ -70,27 +67,9 @@ class Score:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Truth:
-    campaign: dict[str, str | None]
-    pool: dict[str, str | None]
-    lookalike: dict[str, str | None]
-    exchange: dict[str, str]
-
-    def innocent(self, account: str) -> bool:
-        return self.campaign.get(account) is None and self.pool.get(account) is None
-
-
-@dataclass(frozen=True)
-class _Found:
-    verdict: dict[str, str]
-    group: dict[str, str | None]  # accused account → detected campaign
-    flagged: dict[str, str]  # exchange → detected campaign, those of distillation campaigns only
-
-
 def score(run_dir: Path, labels_dir: Path) -> Score:
     """Compare the output folder of a detection with the labels of its traffic."""
-    truth, found = _read_truth(labels_dir), _read_found(run_dir)
+    truth, found = read_truth(labels_dir), read_found(run_dir)
     members: dict[str, list[str]] = {}
     for account, group in found.group.items():
         if group is not None:
@@ -132,7 +111,7 @@ def b_cubed(truth: dict[str, str | None], found: dict[str, str | None]) -> tuple
 
 
 def _campaign(
-    name: str, truth: _Truth, found: _Found, members: dict[str, list[str]], owner: dict[str, str | None]
+    name: str, truth: Truth, found: Found, members: dict[str, list[str]], owner: dict[str, str | None]
 ) -> CampaignScore:
     own = {account for account, campaign in truth.campaign.items() if campaign == name}
     sent = {exchange for exchange, campaign in truth.exchange.items() if campaign == name}
@@ -156,7 +135,7 @@ def _campaign(
     )
 
 
-def _lookalikes(truth: _Truth, found: _Found) -> tuple[LookalikeScore, ...]:
+def _lookalikes(truth: Truth, found: Found) -> tuple[LookalikeScore, ...]:
     counts: dict[str, Counter[str]] = {}
     for account, name in truth.lookalike.items():
         if truth.innocent(account):
@@ -167,42 +146,10 @@ def _lookalikes(truth: _Truth, found: _Found) -> tuple[LookalikeScore, ...]:
     return tuple(LookalikeScore(name, *(seen[kind] for kind in kinds)) for name, seen in sorted(counts.items()))
 
 
-def _majority(truth: _Truth, accounts: list[str]) -> str | None:
+def _majority(truth: Truth, accounts: list[str]) -> str | None:
     """The planted campaign of most of these accounts; None where most are innocent."""
     (name, _), *_ = sorted(Counter(truth.campaign.get(a) for a in accounts).items(), key=lambda x: (-x[1], x[0] or ""))
     return name
-
-
-def _read_truth(folder: Path) -> _Truth:
-    accounts = _columns(folder / "accounts.parquet", "account_id", "campaign", "pool", "lookalike")
-    ids = accounts["account_id"]
-    exchanges = _columns(folder / "exchanges.parquet", "exchange_id", "campaign")
-    return _Truth(
-        dict(zip(ids, accounts["campaign"], strict=True)),
-        dict(zip(ids, accounts["pool"], strict=True)),
-        dict(zip(ids, accounts["lookalike"], strict=True)),
-        dict(zip(exchanges["exchange_id"], exchanges["campaign"], strict=True)),
-    )
-
-
-def _read_found(folder: Path) -> _Found:
-    verdicts = _columns(folder / "verdicts.parquet", "account_id", "campaign_id", "verdict")
-    campaigns = _columns(folder / "campaigns.parquet", "campaign_id", "verdict")
-    flagged = _columns(folder / "flagged.parquet", "exchange_id", "campaign_id")
-    guilty = {c for c, v in zip(campaigns["campaign_id"], campaigns["verdict"], strict=True) if v == ACCUSED}
-    rows = list(zip(verdicts["account_id"], verdicts["campaign_id"], verdicts["verdict"], strict=True))
-    return _Found(
-        {account: verdict for account, _, verdict in rows},
-        {account: group if group in guilty else None for account, group, verdict in rows if verdict == ACCUSED},
-        {e: c for e, c in zip(flagged["exchange_id"], flagged["campaign_id"], strict=True) if c in guilty},
-    )
-
-
-def _columns(path: Path, *names: str) -> dict[str, list[Any]]:
-    if not path.exists():
-        raise InputRefused(f"{path}: no such file; give the output folder of `stillwatch detect` and a labels folder")
-    table: dict[str, list[Any]] = pq.read_table(path, columns=list(names)).to_pydict()
-    return table
 
 
 def _ratio(part: float, whole: float) -> float:

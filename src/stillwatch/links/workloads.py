@@ -21,22 +21,26 @@ MIN_OVERLAP = 0.3  # of the smaller group's accounts, for two templates to be co
 ALIKE = 0.55  # similarity from which two templates are one workload's
 
 
-def group_by_template(population: Population, pools: Ints) -> Membership:
-    """Return a group for each template that several accounts fill, then one a pool for what its accounts fill alone."""
+def group_by_frame(population: Population, pools: Ints) -> Membership:
+    """Return a group for each frame that several accounts fill, then one a pool for what its accounts fill alone."""
     atoms = population.atoms
-    _, code = np.unique(atoms.template, return_inverse=True)
+    exchanges = atoms.sums["exchanges"]
+    _, code = np.unique(atoms.frame, return_inverse=True)
     accounts = np.bincount(code)
-    exchanges = np.bincount(code, atoms.sums["exchanges"])
-    shared = ((accounts >= MIN_ACCOUNTS) & (exchanges >= MIN_EXCHANGES))[code]
+    shared = ((accounts >= MIN_ACCOUNTS) & (np.bincount(code, exchanges) >= MIN_EXCHANGES))[code]
     pool = pools[atoms.account]
     alone = ~shared & (pool >= 0) & (accounts[code] < MIN_ACCOUNTS)
     group = np.where(shared, code, code.max(initial=0) + 1 + pool)
     chosen = shared | alone
-    return Membership(group[chosen], atoms.account[chosen], atoms.template[chosen])
+    return Membership(group[chosen], atoms.account[chosen], atoms.frame[chosen], exchanges[chosen])
 
 
 def merge_workloads(groups: Sequence[GroupSketch], membership: Membership, pools: Ints) -> Membership:
-    """Merge groups that one scheduler runs: the same accounts or pool, the same skill, settings and days."""
+    """Merge the given groups where one scheduler runs them: the same accounts or pool, skill, settings and days.
+
+    Only suspicious groups should be given: people's everyday phrases overlap in everything. The others keep their own
+    number; merged groups take the lowest of theirs.
+    """
     if not groups:
         return membership
     parent = np.arange(len(groups))
@@ -44,11 +48,12 @@ def merge_workloads(groups: Sequence[GroupSketch], membership: Membership, pools
         if _similarity(groups[left], groups[right]) >= ALIKE:
             low, high = sorted((_root(parent, left), _root(parent, right)))
             parent[high] = low
-    root = np.array([_root(parent, index) for index in range(len(groups))])
     numbers = np.array([group.group for group in groups])
+    root = numbers[[_root(parent, index) for index in range(len(groups))]]
     known = np.isin(membership.group, numbers)
-    merged = root[np.searchsorted(numbers, membership.group[known])]
-    return Membership(merged, membership.account[known], membership.template[known])
+    merged = membership.group.copy()
+    merged[known] = root[np.searchsorted(numbers, membership.group[known])]
+    return Membership(merged, membership.account, membership.frame, membership.exchanges)
 
 
 def _root(parent: npt.NDArray[np.int64], index: int) -> int:

@@ -32,9 +32,9 @@ def harness_repetition(group: GroupSketch, population: Population) -> Finding | 
     fills = np.sort(group.sums["fills"]).astype(float)
     smaller = float((fills * np.arange(len(fills) - 1, -1, -1)).sum())  # sum of min over all pairs
     overlap = group.fill["pair_overlap"] / max(smaller, 1.0)
-    repeats = 1.0 - group.fill["fills"] / group.exchanges
-    bits = -clip(12.0 * (overlap - 0.1) + 4.0 * (repeats - 0.6), 0.0, -CAP)
+    repeats = group.fill["shared"] / max(group.fill["fills"], 1)
+    bits = -clip(12.0 * max(overlap - 0.03, 0.0) + 3.0 * max(repeats - 0.05, 0.0), 0.0, -CAP)
     if bits > -0.1:
         return None
-    because = f"two members share {overlap:.0%} of their questions and {repeats:.0%} of exchanges repeat one"
+    because = f"two members share {overlap:.0%} of their questions; {repeats:.0%} of questions come from several members"
     return Finding(bits, because, group.cites)

@@ -23,10 +23,10 @@ CAP = -4.0
     runbook="Read one conversation: does it answer back?",
 )
 def natural_multi_turn(group: GroupSketch, population: Population) -> Finding | None:
-    """Negative bits of the share of exchanges beyond the first turn."""
+    """Negative bits of the share of exchanges beyond the first turn; a tool loop is not a conversation."""
     del population
     if group.exchanges < MIN_EXCHANGES:
         return None
-    going_on = 1.0 - float(group.sums["single"].sum() / group.exchanges)
-    bits = -clip(5.0 * (going_on - 0.3), 0.0, -CAP)
+    going_on = float(group.sums["talk"].sum() / group.exchanges)
+    bits = -clip(5.0 * (going_on - 0.1), 0.0, -CAP)
     return Finding(bits, f"{going_on:.0%} of exchanges go on with a conversation") if bits < -0.1 else None

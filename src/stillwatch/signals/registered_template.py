@@ -26,5 +26,5 @@ def registered_template(group: GroupSketch, population: Population) -> Finding |
     """Negative bits in proportion to the group's templates that the deployment has registered as public."""
     if not population.public_templates:
         return None
-    share = float(np.isin(group.templates, list(population.public_templates)).mean())
+    share = float(np.isin(group.frames, list(population.public_templates)).mean())
     return Finding(PUBLIC * share, f"{share:.0%} of the templates are registered as public") if share > 0 else None

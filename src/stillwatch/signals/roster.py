@@ -14,6 +14,7 @@ from stillwatch.signals.failover_handoff import failover_handoff
 from stillwatch.signals.harness_repetition import harness_repetition
 from stillwatch.signals.harvest_shape import harvest_shape
 from stillwatch.signals.hosting_egress import hosting_egress
+from stillwatch.signals.joint_onset import joint_onset
 from stillwatch.signals.joint_pivot import joint_pivot
 from stillwatch.signals.licence import licence
 from stillwatch.signals.loose_synchrony import loose_synchrony
@@ -61,6 +62,7 @@ ROSTER: tuple[Signal, ...] = (
     loose_synchrony,
     scheduler_evenness,
     failover_handoff,
+    joint_onset,
     joint_pivot,
     # extraction: is the traffic shaped to become training data?
     template_novelty,

@@ -31,7 +31,7 @@ def scheduler_evenness(group: GroupSketch, population: Population) -> Finding | 
     own = group.sums["exchanges"]
     if np.median(own) < MIN_VOLUME:
         return None
-    foreign = population.atoms.sums["exchanges"][~np.isin(population.atoms.template, group.templates)]
+    foreign = population.atoms.sums["exchanges"][~np.isin(population.atoms.frame, group.frames)]
     volumes = np.concatenate([_log(own), _log(foreign)])
     bits = np.clip(near(np.arange(group.size), volumes, WIDTH), -1.0, CAP)
     mean = float(bits.mean())

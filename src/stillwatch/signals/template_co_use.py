@@ -25,8 +25,12 @@ CAP = 4.0
 )
 def template_co_use(group: GroupSketch, population: Population) -> Finding | None:
     """Half the inverse document frequency of the template, in bits (Pacheco et al. 2021, TF-IDF on traces)."""
-    bits = clip(0.5 * np.log2(population.size / group.size), 0.0, CAP)
+    together = group.common / np.maximum(group.sums["exchanges"], 1)
+    bits = clip(0.5 * np.log2(population.size / group.size), 0.0, CAP) * np.minimum(together, 1.0)
+    mean = float(bits.mean())
+    if mean <= 0.1:
+        return None
     because = (
-        f"{group.size} of {population.size} accounts fill {len(group.templates)} template(s), and nobody else does"
+        f"{group.size} of {population.size} accounts fill {len(group.frames)} template(s), and nobody else does"
     )
-    return Finding(bits, because, group.cites, np.full(group.size, bits))
+    return Finding(mean, because, group.cites, bits)

@@ -12,6 +12,7 @@ from functools import partial
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,6 +27,7 @@ PASSED_ON = (
     "n", "stream", "ip", "asn", "country", "user_agent", "tls_fingerprint", "api_key_id", "channel", "endpoint",
     "status", "artefacts_out", "artefacts_in",
 )  # fmt: skip
+SYSTEM = 0x5157_7177_1357_1357
 LIKELY = 500  # permille: a classifier's even odds
 
 MADE = pa.schema(
@@ -103,7 +105,7 @@ def _sketch_batch(
     made = {
         "template_key": template,
         "fill_hash": fill,
-        "system_key": np.where(framed.template_key != 0, framed.template_key, hash_strings(system, key)),
+        "system_key": np.where(framed.template_key != 0, framed.template_key, hash_strings(system, key)) ^ _systems(system),
         "tools_key": hash_strings(joined, key),
         "trace": (intent.trace >= LIKELY).astype(np.int8),
         "rubric": (intent.rubric >= LIKELY).astype(np.int8),
@@ -111,6 +113,11 @@ def _sketch_batch(
     }
     columns = [batch.column(name) for name in PASSED_ON] + [pa.array(made[f.name], f.type) for f in MADE]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _systems(system: pa.Array) -> npt.NDArray[np.int64]:
+    """Keep keys of system prompts apart from template keys: both name frames, in one column of atoms."""
+    return np.where(pc.is_valid(system).to_numpy(zero_copy_only=False), SYSTEM, 0)
 
 
 def _shape(table: ir.Table) -> ir.Table:
@@ -127,6 +134,7 @@ def _shape(table: ir.Table) -> ir.Table:
         stack=ibis.ifelse(unknown, None, stack),
         stack_asn=ibis.ifelse(unknown, None, stack + "|" + table.asn.cast("string").fill_null("")),
         single=(table.turns.fill_null(1) <= 2).cast("int64"),
+        talk=((table.turns.fill_null(1) > 2) & (table.tools_key == 0)).cast("int64"),
         saturated=(table.output_tokens >= table.max_tokens * 9 // 10).fill_null(False).cast("int64"),
         denied=table.status.isin([401, 403, 429]).fill_null(False).cast("int64"),
     )

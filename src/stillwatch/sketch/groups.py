@@ -13,7 +13,6 @@ import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stillwatch.ingest.engine import Engine
 from stillwatch.sketch.exchanges import SketchedExchanges
@@ -21,21 +20,23 @@ from stillwatch.sketch.population import Population
 
 Ints = npt.NDArray[np.int64]
 MEMBER_SUMS = (
-    "exchanges", "fills", "first_ts", "last_ts", "single", "trace", "rubric", "input_tokens", "output_tokens",
+    "exchanges", "fills", "first_ts", "last_ts", "single", "talk", "trace", "rubric", "input_tokens", "output_tokens",
     "saturated", "hours",
 )  # fmt: skip
 FILL_SUMS = ("fills", "shared", "pair_overlap", "within_pairs", "once", "twice", "widest")
 BEAT_MEMBERS = 400  # members whose minutes are compared: the null is shuffled, so more adds time, not power
 BEATS_PER_MEMBER = 2_000
+SEVERAL = 3  # members that make a frame the group's rather than an account's own
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Which atoms belong to which group: parallel arrays (group, account, template)."""
+    """Which atoms belong to which group: parallel arrays, one value an atom."""
 
     group: Ints
     account: Ints
-    template: Ints
+    frame: Ints
+    exchanges: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,9 @@ class GroupSketch:
 
     group: int
     accounts: Ints
-    templates: Ints
+    frames: Ints
     sums: dict[str, Ints]  # a value a member, MEMBER_SUMS
+    common: Ints  # exchanges of each member in frames that several members fill
     fill: dict[str, int]  # FILL_SUMS over the group's fills
     capability: Ints  # exchanges by capability code
     clock: Ints  # exchanges by hour of day, UTC
@@ -88,12 +90,12 @@ def sketch_groups(
         settings.setdefault(row["grp"], []).append((row["setting"], row["exchanges"]))
     beats = _beats(engine, rows)
     engine.drop(rows)
-    return tuple(_assemble(members, fills, capability, clock, days, settings, beats))
+    return tuple(_assemble(members, membership, fills, capability, clock, days, settings, beats))
 
 
 _COLUMNS = (
-    "grp", "account", "template_key", "exchange_id", "ts", "hour", "model", "fill_hash", "capability", "trace", "rubric",
-    "single", "input_tokens", "output_tokens", "saturated", "max_tokens", "temperature", "n", "stream",
+    "grp", "account", "exchange_id", "ts", "hour", "model", "fill_hash", "capability", "trace", "rubric",
+    "single", "talk", "input_tokens", "output_tokens", "saturated", "max_tokens", "temperature", "n", "stream",
 )  # fmt: skip
 
 
@@ -108,11 +110,15 @@ def grouped_rows(
                 "grp": membership.group,
                 "account": membership.account,
                 "account_id": population.ids.take(pa.array(membership.account)),
-                "template_key": membership.template,
+                "frame": membership.frame,
             }
         ),
     )
-    return exchanges.table.inner_join(atoms, ["account_id", "template_key"])
+    rows = exchanges.table
+    by_template = rows.inner_join(atoms, ["account_id", ("template_key", "frame")]).drop("frame")
+    by_system = rows.inner_join(atoms, ["account_id", ("system_key", "frame")]).drop("frame")
+    by_system = by_system.anti_join(atoms, ["grp", "account_id", ("template_key", "frame")])  # counted already
+    return by_template.union(by_system)
 
 
 def _members(rows: ir.Table) -> ir.Table:
@@ -122,6 +128,7 @@ def _members(rows: ir.Table) -> ir.Table:
         first_ts=rows.ts.min(),
         last_ts=rows.ts.max(),
         single=rows.single.sum(),
+        talk=rows.talk.sum(),
         trace=rows.trace.cast("int64").sum(),
         rubric=rows.rubric.cast("int64").sum(),
         input_tokens=rows.input_tokens.fill_null(0).sum(),
@@ -129,7 +136,6 @@ def _members(rows: ir.Table) -> ir.Table:
         saturated=rows.saturated.sum(),
         hours=rows.hour.nunique(),
         cite=rows.exchange_id.min(),
-        templates=rows.template_key.collect(distinct=True),
     )
 
 
@@ -177,6 +183,7 @@ def _cells(engine: Engine, expr: ir.Table, width: int) -> dict[int, Ints]:
 
 def _assemble(
     members: pa.Table,
+    membership: Membership,
     fills: dict[int, dict[str, int]],
     capability: dict[int, Ints],
     clock: dict[int, Ints],
@@ -192,18 +199,19 @@ def _assemble(
     beat_account, beat_minute = beats["account"].to_numpy(), beats["minute"].to_numpy()
     columns = {name: members[name].cast(pa.int64()).to_numpy() for name in MEMBER_SUMS}
     accounts = members["account"].to_numpy().astype(np.int64)
+    frames, common = _frames(membership, groups)
     sketches = []
     for group, start, end in zip(groups.tolist(), starts.tolist(), ends.tolist(), strict=True):
         own = accounts[start:end]
         low, high = np.searchsorted(beat_group, group), np.searchsorted(beat_group, group, side="right")
         part = members.slice(start, end - start)
-        templates = np.unique(pc.list_flatten(part["templates"]).to_numpy()).astype(np.int64)
         cites = part["cite"].take(np.argsort(-columns["exchanges"][start:end], kind="stable")[:5]).to_pylist()
         sketches.append(
             GroupSketch(
                 group=group,
                 accounts=own,
-                templates=templates,
+                frames=frames[group],
+                common=common[group],
                 sums={name: column[start:end] for name, column in columns.items()},
                 fill={name: int(fills[group][name]) for name in FILL_SUMS},
                 capability=capability[group],
@@ -215,3 +223,17 @@ def _assemble(
             )
         )
     return sketches
+
+
+def _frames(membership: Membership, groups: Ints) -> tuple[dict[int, Ints], dict[int, Ints]]:
+    """Return each group's frames, and its members' exchanges in frames that three or more members fill."""
+    frames, common = {}, {}
+    order = np.argsort(membership.group, kind="stable")
+    bounds = np.searchsorted(membership.group[order], np.append(groups, groups[-1] + 1))
+    for group, start, end in zip(groups.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        own = order[start:end]
+        frames[group], code, holders = np.unique(membership.frame[own], return_inverse=True, return_counts=True)
+        _, member = np.unique(membership.account[own], return_inverse=True)
+        shared = np.where(holders[code] >= SEVERAL, membership.exchanges[own], 0)
+        common[group] = np.bincount(member, shared).astype(np.int64)
+    return frames, common

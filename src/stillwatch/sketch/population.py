@@ -22,10 +22,10 @@ EXCHANGE_KINDS = ("ip", "prefix", "stack_asn", "system_key", "tools_key")
 WORDS = ("org_id", "verification", "plan", "program", "email_domain", "country")
 ACCOUNT_KINDS = ("payment_fingerprint", "phone_hash", "signup_ip", "email_domain", "org_id")
 USAGE_COLUMNS = (
-    "exchanges", "first_ts", "last_ts", "active_hours", "single", "trace", "rubric", "input_tokens", "output_tokens",
+    "exchanges", "first_ts", "last_ts", "active_hours", "single", "talk", "trace", "rubric", "input_tokens", "output_tokens",
     "saturated", "templated", "denied", "first_day", "stacks", "asns", "first_denied",
 )  # fmt: skip
-ATOM_COLUMNS = ("exchanges", "fills", "first_ts", "last_ts", "single", "trace", "rubric")
+ATOM_COLUMNS = ("exchanges", "first_ts", "last_ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,13 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Atoms:
-    """Exchanges of one account with one template: the smallest thing that a campaign can be made of."""
+    """Exchanges of one account within one frame: the smallest thing that a campaign can be made of.
+
+    A frame is a template, or a system prompt that the account sends; an exchange may be in one atom of each kind.
+    """
 
     account: Ints
-    template: Ints
+    frame: Ints
     sums: dict[str, Ints]
 
 
@@ -130,6 +133,7 @@ def _usage(rows: ir.Table) -> ir.Table:
         last_ts=rows.ts.max(),
         active_hours=rows.hour.nunique(),
         single=rows.single.sum(),
+        talk=rows.talk.sum(),
         trace=rows.trace.cast("int64").sum(),
         rubric=rows.rubric.cast("int64").sum(),
         input_tokens=rows.input_tokens.fill_null(0).sum(),
@@ -145,22 +149,17 @@ def _usage(rows: ir.Table) -> ir.Table:
 
 
 def _atoms(engine: Engine, rows: ir.Table, ids: pa.Array) -> Atoms:
-    templated = rows.filter(rows.template_key != 0)
-    table = engine.arrow(
-        templated.group_by("account_id", "template_key")
-        .agg(
-            exchanges=templated.count(),
-            fills=templated.fill_hash.nunique(),
-            first_ts=templated.ts.min(),
-            last_ts=templated.ts.max(),
-            single=templated.single.sum(),
-            trace=templated.trace.cast("int64").sum(),
-            rubric=templated.rubric.cast("int64").sum(),
+    parts = []
+    for kind in ("template_key", "system_key"):
+        framed = rows.filter(rows[kind] != 0)
+        parts.append(
+            framed.group_by("account_id", frame=framed[kind]).agg(
+                exchanges=framed.count(), first_ts=framed.ts.min(), last_ts=framed.ts.max()
+            )
         )
-        .order_by(["account_id", "template_key"])
-    )
+    table = engine.arrow(parts[0].union(parts[1]).order_by(["account_id", "frame"]))
     sums = {name: _ints(table[name]) for name in ATOM_COLUMNS}
-    return Atoms(_index(table["account_id"], ids), _ints(table["template_key"]), sums)
+    return Atoms(_index(table["account_id"], ids), _ints(table["frame"]), sums)
 
 
 def _replays(engine: Engine, rows: ir.Table, ids: pa.Array, present: frozenset[str]) -> Replays:

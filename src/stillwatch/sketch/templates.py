@@ -24,6 +24,7 @@ from stillwatch.sketch.text import (
     SketchKey,
     hash_tokens,
     mix,
+    number_token,
     tables,
     text_buffers,
     tokenise,
@@ -38,8 +39,13 @@ SEEN_SLOTS = 4096  # > 2 × MAX_TOKENS: the set of one prompt's buckets never fi
 
 @njit(nogil=True, cache=True)
 def _shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
-    """Hash the shingles of start, tokens, end; return how many. Start and end marks make a frame at either end known."""
+    """Hash the shingles of start, tokens, end; return how many. Start and end marks make a frame at either end known.
+
+    A shingle with fewer than two words, or of one word again and again, is 0 and counts as nothing: a matrix and a list
+    of prices have "0 0 0 0" in common, and are not one template.
+    """
     seed, multiplier = key
+    number = number_token(key)
     padded[0] = mix(seed ^ multiplier)
     padded[tokens + 1] = mix(seed + multiplier)
     if tokens == 0:
@@ -48,8 +54,12 @@ def _shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
         out[0] = mix((padded[0] * multiplier ^ padded[1]) * multiplier ^ padded[2])
         return 1
     for at in range(tokens - 1):
-        state = (padded[at] * multiplier + padded[at + 1]) * multiplier + padded[at + 2]
-        out[at] = mix(state * multiplier + padded[at + 3])
+        first, second, third, fourth = padded[at], padded[at + 1], padded[at + 2], padded[at + 3]
+        numbers = (first == number) + (second == number) + (third == number) + (fourth == number)
+        if numbers > 2 or (second == third and (first == second or third == fourth)):
+            out[at] = np.uint64(0)
+        else:
+            out[at] = mix((((first * multiplier + second) * multiplier + third) * multiplier) + fourth)
     return tokens - 1
 
 
@@ -69,6 +79,8 @@ def _count(buffers, tables, key, counters, shift):  # type: ignore[no-untyped-de
         length = _shingle(padded, tokens, key, hashes)
         fresh = 0
         for at in range(length):
+            if hashes[at] == 0:
+                continue
             bucket = np.int64(hashes[at] >> shift)
             mark = (np.int64(row) << 32) | bucket
             slot = bucket & (SEEN_SLOTS - 1)
@@ -228,27 +240,38 @@ def _mass(counts, length, level, slack):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _weigh(frame, mass, threshold):  # type: ignore[no-untyped-def]
+    """Return how much speaks for a frame: its shingles, those at an end of the prompt twice, times the log of its level.
+
+    A fill that is used again by several templates is as long as a frame, but seldom as common.
+    """
+    level, size, _, _ = frame
+    return float(size + mass) if size else 0.0
+
+
+@njit(nogil=True, cache=True)
 def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
-    """Return the smooth run inside the prompt whose level has the greatest mass: (level, size, from, to)."""
-    level, size, first, last = 0, 0, 0, 0
-    best = MIN_INNER - 1
+    """Return the smooth run with the most weight, wherever it stands: (level, mass, from, to); mass 0: none."""
+    level, mass, first, last = 0, 0, 0, 0
+    best = 0.0
     at = 0
     while at < length:
         if counts[at] < threshold:
             at += 1
             continue
-        begin, least = at, counts[at]
+        begin = at
         at += 1
         while at < length and counts[at] >= threshold and _near(counts[at], counts[at - 1]):
-            least = min(least, counts[at])
             at += 1
         if at - begin < MIN_RUN:
             continue
-        mass = _mass(counts, length, least, slack)
-        if mass > best or (mass == best and at - begin > size):
-            best = mass
-            level, size, first, last = least, at - begin, begin, at
-    return level, size, first, last
+        middle = counts[(begin + at) // 2]
+        here = _mass(counts, length, middle, slack)
+        weight = _weigh((middle, here, begin, at), 0, threshold)
+        if here >= MIN_INNER and weight > best:
+            best = weight
+            level, mass, first, last = middle, here, begin, at
+    return level, mass, first, last
 
 
 @njit(nogil=True, cache=True)
@@ -256,17 +279,18 @@ def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-de
     """Return the frame's naming stretch: (level, size, from, to); size 0: the prompt has no template."""
     front = _find_plateau(counts, length, threshold, slack, False)
     back = _find_plateau(counts, length, threshold, slack, True)
-    if front[1] == 0 and back[1] == 0:
-        return _find_inner(counts, length, threshold, slack)
-    if front[1] == 0:
+    if front[1] and back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
         return back
-    if back[1] == 0 or _near(front[0], back[0]):
-        return front
-    if back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
-        return back
-    if back[1] + _mass(counts, length, back[0], slack) > front[1] + _mass(counts, length, front[0], slack):
-        return back
-    return front
+    front_weight = _weigh(front, _mass(counts, length, front[0], slack), threshold)
+    back_weight = _weigh(back, _mass(counts, length, back[0], slack), threshold)
+    if front[1] and (back[1] == 0 or _near(front[0], back[0]) or front_weight >= back_weight):
+        outer, weight = front, front_weight
+    else:
+        outer, weight = back, back_weight
+    if outer[1] > 0:
+        return outer
+    inner = _find_inner(counts, length, threshold, slack)
+    return inner if _weigh(inner, 0, threshold) > weight else outer
 
 
 @njit(nogil=True, cache=True)
@@ -325,7 +349,7 @@ def _key_rows(buffers, tables, key, sketch, out):  # type: ignore[no-untyped-def
         tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
         length = _shingle(padded, tokens, key, hashes)
         for at in range(length):
-            counts[at] = counters[np.int64(hashes[at] >> shift)] - load
+            counts[at] = counters[np.int64(hashes[at] >> shift)] - load if hashes[at] != 0 else 0
         frame = _find_frame(counts, length, threshold, slack)
         covered[:tokens] = 0
         if frame[1] > 0:

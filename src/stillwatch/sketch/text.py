@@ -200,6 +200,13 @@ def _put(masked, exact, count, token, own):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def number_token(key):  # type: ignore[no-untyped-def]
+    """Return the masked token of every plain number."""
+    seed, multiplier = key
+    return mix((seed ^ _DIGIT_RUN) * multiplier)
+
+
+@njit(nogil=True, cache=True)
 def tokenise(data, start, end, tables, key, masked, exact):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913, PLR0915 - one hot loop; records would cost its speed
     """Write the token hashes of `data[start:end]` in order into `masked` and `exact`; return how many there are."""
     letters, classes, folds = tables

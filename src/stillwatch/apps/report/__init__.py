@@ -48,6 +48,7 @@ def _environment() -> Environment:
         day=words.day,
         minute=words.minute,
         percent=words.percent,
+        probability=words.probability,
         sentence=words.sentence,
         short_count=words.short_count,
         signed=words.signed,

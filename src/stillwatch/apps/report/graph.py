@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TypeVar
 
+from stillwatch.apps.report.words import plural
 from stillwatch.apps.run import AttributeEdge
 
 MAX_VALUES = 12  # one line of text each; more cannot be followed by eye
@@ -34,9 +35,11 @@ class ValueNode:
 
 @dataclass(frozen=True, slots=True)
 class AccountNode:
-    """An account that shows some of the values drawn."""
+    """An account that shows some of the values drawn; `head` is what its name shares with every other one drawn."""
 
     account_id: str
+    head: str
+    tail: str
     ties: int
     y: float
 
@@ -49,7 +52,6 @@ class Graph:
     values: tuple[ValueNode, ...]
     left: tuple[AccountNode, ...]
     right: tuple[AccountNode, ...]
-    kinds: tuple[tuple[str, int], ...]
     summary: str
     left_out: str
 
@@ -92,18 +94,27 @@ def draw_graph(edges: tuple[AttributeEdge, ...]) -> Graph | None:
         )
     tied = {account: sum(account in those for those in drawn.values()) for account in accounts}
     curves = sum(tied.values())
+    head = _common_head(accounts)
     total_accounts = len({edge.account_id for edge in edges})
     return Graph(
         height=height,
         values=tuple(nodes),
-        left=tuple(AccountNode(account, tied[account], y_left[account]) for account in left),
-        right=tuple(AccountNode(account, tied[account], y_right[account]) for account in right),
-        kinds=tuple((kind, (hue - 1) % 6 + 1) for kind, hue in kinds.items() if any(kind == v[0] for v in values)),
-        summary=f"{len(values)} shared values tie {len(accounts)} accounts together by {curves} ties",
+        left=tuple(AccountNode(a, a[:head], a[head:], tied[a], y_left[a]) for a in left),
+        right=tuple(AccountNode(a, a[:head], a[head:], tied[a], y_right[a]) for a in right),
+        summary=f"{plural(len(values), 'shared value')} on {plural(len(accounts), 'account')}: {plural(curves, 'tie')}",
         left_out=_what_is_left_out(
             (len(values), len(ties)), (len(accounts), total_accounts), (curves, sum(map(len, ties.values())))
         ),
     )
+
+
+def _common_head(accounts: list[str]) -> int:
+    """Length of the prefix, up to a separator, that says nothing because every account has it: `acct-`."""
+    if len(accounts) < 2:
+        return 0
+    first, last = min(accounts), max(accounts)
+    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    return max(first.rfind(mark, 0, shared) for mark in "-_:./") + 1
 
 
 def _strongest_values(ties: _Ties) -> list[_Value]:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillwatch.apps.report.words import count, iso_minute, minute, percent, plural, sentence, sentence_list
+from stillwatch.apps.report.words import (
+    count,
+    iso_minute,
+    minute,
+    percent,
+    percent_said,
+    plural,
+    sentence,
+    sentence_list,
+)
 from stillwatch.apps.run import Run, Story
 from stillwatch.model import Campaign, VerdictKind
 
@@ -52,7 +61,7 @@ def summarise(run: Run) -> Summary:
         also=_also(campaigns, found),
         period=_period(run.manifest, campaigns),
         sureness=_sureness(found),
-        first_step=_first_step(first),
+        first_step=_first_step(first, bool(blind)),
         first_campaign=first,
         blind_spots=blind,
         blind_sentence=_blind_sentence(run.manifest, blind),
@@ -70,10 +79,9 @@ def _outcome(run: Run, found: list[Campaign]) -> str:
     accounts = max(whole(run.manifest, "accounts"), run.verdicts.num_rows)
     exchanges = whole(run.manifest, "exchanges")
     seen = f"{plural(exchanges, 'exchange')} of {plural(accounts, 'account')}"
-    if not exchanges and not accounts:
-        return "Nothing to judge: the log holds no exchange."
     if not found:
-        return f"No distillation campaign was found in {seen}."
+        looked = exchanges or accounts
+        return f"No distillation campaign was found in {seen}." if looked else "Nothing to judge: no exchange was read."
     flagged = sum(one.flagged_exchanges for one in found)
     involved = _distinct_accounts(found)
     of_accounts = f"{count(involved)} of {plural(accounts, 'account')}" if accounts else plural(involved, "account")
@@ -119,21 +127,24 @@ def _period(manifest: dict[str, Any], campaigns: list[Campaign]) -> str:
 
 def _sureness(found: list[Campaign]) -> str:
     if not found:
-        return "No verdict was reached, and that is no proof of innocence: see what could not be evaluated."
+        return (
+            "No group of accounts reached the verdict. That is no proof of innocence: see what could not be evaluated."
+        )
     low, high = min(one.p for one in found), max(one.p for one in found)
     if len(found) == 1:
-        stands = f"The probability that it is distillation is {percent(low)}"
+        stands = f"The probability that it is distillation is {percent_said(low)}"
     elif percent(low) == percent(high):
-        stands = f"For each campaign the probability of distillation is {percent(low)}"
+        stands = f"For each campaign the probability of distillation is {percent_said(low)}"
     else:
-        stands = f"The probability of distillation is {percent(low)} for the least certain campaign, "
-        stands += f"{percent(high)} for the most certain"
+        stands = f"The probability of distillation is {percent_said(low)} for the least certain campaign and "
+        stands += f"{percent_said(high)} for the most certain"
     return f"{stands}. Each verdict needs evidence of coordination, of extraction and of deception."
 
 
-def _first_step(first: Campaign | None) -> str:
+def _first_step(first: Campaign | None, blind: bool) -> str:
     if first is None:
-        return "Nothing needs to be done about any account."
+        more = " To see more, supply what the signals below lack." if blind else ""
+        return "Nothing needs to be done about any account." + more
     return sentence(first.actions[0]) if first.actions else "Have an analyst read its evidence."
 
 

@@ -154,10 +154,10 @@ def _y_shares(ceiling: int) -> tuple[float, ...]:
 
 
 def _time_ticks(start: dt.datetime, width: dt.timedelta, slots: int) -> tuple[Tick, ...]:
-    """At most five labels: days where the span is long, hours where it is short."""
+    """At most seven labels: days where the span is long, hours where it is short."""
     covered = width * slots
     steps = [dt.timedelta(hours=h) for h in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 672, 1344, 2688, 5376, 10752)]
-    step = next((step for step in steps if covered / step <= 5), covered / 4)
+    step = next((step for step in steps if covered / step <= 7), covered / 6)
     moment = _EPOCH + -((_EPOCH - start) // step) * step
     ticks = []
     while moment < start + covered:

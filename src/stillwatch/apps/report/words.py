@@ -58,6 +58,17 @@ def percent(share: float) -> str:
     return f"{share:.1%}"
 
 
+def percent_said(share: float) -> str:
+    """`more than 99.9%`, for a sentence."""
+    return percent(share).replace("> ", "more than ").replace("< ", "less than ")
+
+
+def probability(p: float) -> str:
+    """`p = 97.9%` or `p > 99.9%`."""
+    shown = percent(p)
+    return f"p {shown}" if shown[0] in "<>" else f"p = {shown}"
+
+
 def signed(bits: float) -> str:
     """`+4.2` or `−1.3`, with a true minus sign."""
     shown = f"{bits:+.1f}"

@@ -1,0 +1,217 @@
+"""`stillwatch`: the command line. Data goes to stdout, talk to stderr.
+
+Exit status: 0 nothing found, 1 campaigns found, 2 misuse, 3 input refused, 70 a defect of stillwatch, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+import stillwatch as sw
+from stillwatch.apps import terminal
+from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
+
+FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
+NEXT = {  # what runs after each stage that `detect` reports as done
+    "ingest": "sketching prompts",
+    "sketch": "summarising accounts",
+    "accounts": "linking accounts",
+    "judge": "describing campaigns",
+    "describe": "writing",
+}
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Finds, explains and attributes distillation attacks in the traffic of a model API.",
+)
+talk = Console(stderr=True, highlight=False)
+
+Exchanges = Annotated[list[str], typer.Argument(help="Files, globs or folders: Parquet, NDJSON or CSV.")]
+Accounts = Annotated[str | None, typer.Option("--accounts", help="One row an account.", metavar="FILE")]
+Licences = Annotated[str | None, typer.Option("--licences", help="Declared authorisations.", metavar="FILE")]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", help="Their column name for one of ours; may be repeated.", metavar="THEIRS=OURS"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print data as JSON instead of tables.")]
+
+
+@app.callback()
+def _root() -> None:
+    """Finds, explains and attributes distillation attacks in the traffic of a model API."""
+
+
+@app.command()
+def detect(
+    exchanges: Exchanges,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run is replaced.")],
+    accounts: Accounts = None,
+    licences: Licences = None,
+    templates: Annotated[
+        Path | None, typer.Option("--templates", help="Public templates, one a line or NDJSON.", metavar="FILE")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option("--previous", help="An earlier run: campaigns keep their ids.", metavar="DIR")
+    ] = None,
+    field: Fields = None,
+    engine: Annotated[str, typer.Option("--engine", help="duckdb; spark is not in this version.")] = "duckdb",
+    intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but errors.")] = False,
+) -> None:
+    """Say which accounts are coordinated distillation campaigns, why, and how sure that is."""
+    if intel:
+        raise UsageError("--intel is not in this version of stillwatch; leave it out")
+    if engine != "duckdb":
+        raise UsageError(f"--engine {engine} is not in this version of stillwatch; leave it out, or say duckdb")
+    _check_folders(out, previous)
+    with _progress(quiet) as told:
+        settings = sw.Settings(
+            fields=_read_fields(field), templates=templates, previous=previous, progress=told, engine=engine
+        )
+        run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
+        written = sw.write_run(run, out)
+    if as_json:
+        _print_json({"out": str(out), "manifest": run.manifest, "campaigns": run.campaigns.to_pylist()})
+    else:
+        terminal.print_run(run, _data())
+    if not quiet:
+        _say(f"report: {out / 'report.html' if not out.is_absolute() else written / 'report.html'}")
+    if any(story.campaign.verdict in (VerdictKind.SUSPECT, VerdictKind.DISTILLATION) for story in run.stories):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def validate(
+    exchanges: Exchanges,
+    accounts: Accounts = None,
+    licences: Licences = None,
+    field: Fields = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a log can and cannot support, before a run."""
+    support = sw.validate(exchanges, accounts, licences, sw.Settings(fields=_read_fields(field)))
+    if as_json:
+        _print_json(support.as_dict())
+    else:
+        terminal.print_support(support, _data())
+
+
+@app.command()
+def explain(
+    subject: Annotated[str, typer.Argument(metavar="ID", help="An account or a campaign.")],
+    run: Annotated[Path, typer.Option("--run", help="Output folder of `stillwatch detect`.", metavar="DIR")],
+    as_json: AsJson = False,
+) -> None:
+    """Print every term of a verdict, what spoke for innocence, and what was not evaluated."""
+    told = sw.explain(sw.read_run(run), subject)
+    if as_json:
+        _print_json(told.as_dict())
+    else:
+        terminal.print_explanation(told, _data())
+
+
+@app.command()
+def signals(as_json: AsJson = False) -> None:
+    """List every signal: what it needs, why it is there, and what to do first when it fires."""
+    roster = sw.Settings().roster
+    if as_json:
+        names = ("name", "axis", "family", "needs", "why", "runbook")
+        _print_json([{name: getattr(each, name) for name in names} for each in roster])
+    else:
+        terminal.print_signals(roster, _data())
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(sw.__version__)
+
+
+def main() -> None:
+    """Run the command; every error of ours is one line on stderr, and never prints an exchange's text."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(
+            signal.SIGPIPE, signal.SIG_DFL
+        )  # a reader that leaves, as `head` does, must not look like status 1
+    try:
+        app(prog_name="stillwatch")
+    except StillwatchError as error:
+        _say(f"error: {error}")
+        sys.exit(REFUSED if isinstance(error, InputRefused) else MISUSE)
+    except MemoryError:
+        _say("error: there is not enough memory; give fewer exchanges, or more memory")
+        sys.exit(DEFECT)
+    except Exception as error:
+        _tell_defect(error)
+        sys.exit(DEFECT)
+
+
+def _tell_defect(error: Exception) -> None:
+    """Where it broke. The words of the error may quote a prompt, so they are shown on request only."""
+    for frame in traceback.format_tb(error.__traceback__)[-6:]:
+        talk.print(frame.rstrip(), markup=False, soft_wrap=True)
+    words = f": {error}" if os.environ.get("STILLWATCH_DEBUG") else "; STILLWATCH_DEBUG=1 shows more, prompts included"
+    _say(f"error: a defect of stillwatch ({type(error).__name__}){words}")
+
+
+def _check_folders(out: Path, previous: Path | None) -> None:
+    from stillwatch.apps.output import check_out  # here: `stillwatch version` must not wait for the engine
+
+    check_out(out)
+    if previous is not None and not (previous / "verdicts.parquet").is_file():
+        raise UsageError(f"--previous {previous}: holds no run; give the output folder of an earlier one")
+
+
+def _read_fields(pairs: Sequence[str] | None) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for pair in pairs or ():
+        theirs, separator, ours = pair.rpartition("=")
+        if not (separator and theirs and ours):
+            raise UsageError(f"--field {pair}: expected THEIRS=OURS, such as --field user=account_id")
+        fields[theirs] = ours
+    return fields
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Any]:
+    """A bar on a terminal, nothing elsewhere; yields what `Settings.progress` calls."""
+    if quiet or not talk.is_terminal:
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=talk, transient=True) as bar:
+        task = bar.add_task("reading", total=len(NEXT))
+        yield lambda stage: bar.update(task, description=NEXT.get(stage, stage), advance=stage in NEXT)
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else str(value)
+
+
+def _data() -> Console:
+    """A console for stdout; wide when it is no terminal, so that no pipe gets folded cells."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=200)
+
+
+def _say(line: str) -> None:
+    talk.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,465 @@
+"""Train the intent model from its corpus, and measure it on formulations, sources and languages it has not seen.
+
+    python -m stillwatch.lab.fit_intent [--out FILE]
+
+The corpus beside this file has one *formulation* a line. Slots are filled and alternatives chosen at random, but a
+formulation is never on both sides of a split. Material of other sources (STILLWATCH_DATA) joins the training where it
+lies there, by whole sources; the sources of `UNSEEN` never do. Same corpus, same data, same seed: same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
+from stillwatch.sketch import intent
+from stillwatch.sketch.intent import BLOCK, CAPABILITIES, COLUMNS, RUBRIC, TRACE, WINDOW, Features, list_features
+
+CORPUS = Path(__file__).parent / "intent_corpus"
+DATA = Path(os.environ.get("STILLWATCH_DATA", str(Path(__file__).resolve().parents[4] / "shared" / "data")))
+
+UNIT = 1 << 16  # scores are integers, in 65,536ths of a natural log-odds
+PREVALENCE = 0.02  # of exchanges that ask for a trace, or a verdict, in ordinary traffic: the prior of the permille
+FALSE_ALARMS = 0.002  # allowed at the operating point
+FOLDS = 5
+VARIANTS = {"trace": 12, "rubric": 12, "near-trace": 3, "near-rubric": 3}  # texts made of one formulation
+TRAINED = ("deepeval", "langchain", "aider", "toolformer", "airoboros", "alpaca", "seeds", "evals-a")
+UNSEEN = ("FastChat", "distilabel", "llamaindex", "awesome", "roleplay", "evals-b", "harness")
+
+Floats = npt.NDArray[np.float64]
+
+
+class Formulation(NamedTuple):
+    """One line of the corpus: a way to ask, with alternatives in [a|b] and slots {x}, {q}, {a}, {n}."""
+
+    language: str
+    label: str
+    text: str
+    number: int
+
+
+class Example(NamedTuple):
+    """One text to learn from or to measure on. `label` is trace, rubric, near-…, a capability or "" (ordinary)."""
+
+    text: str
+    label: str
+    language: str
+    source: str
+    group: int  # formulation, or -1 for material of other sources
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """One linear answer: weights by bucket, and the intercept."""
+
+    weights: Floats
+    bias: float
+
+
+def corpus_files() -> list[Path]:
+    """Return the files of the corpus, in a fixed order."""
+    return sorted(CORPUS.glob("*.tsv"))
+
+
+def corpus_hash() -> str:
+    """Return the hash that ties weights to the corpus they were trained on."""
+    digest = hashlib.sha256()
+    for path in corpus_files():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def read_corpus() -> tuple[Formulation, ...]:
+    """Read every formulation."""
+    found: list[Formulation] = []
+    for path in corpus_files():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            label, text = line.split("\t", 1)
+            found.append(Formulation(path.stem, label, text, len(found)))
+    return tuple(found)
+
+
+_CHOICE = re.compile(r"\[([^\[\]|]+(?:\|[^\[\]|]+)+)\]")
+
+
+def compose(formulation: Formulation, contents: Sequence[str], chance: random.Random) -> str:
+    """Make one text of a formulation: choose alternatives, fill the slots, sometimes surround it with other content."""
+    text = _CHOICE.sub(lambda match: chance.choice(match[1].split("|")), formulation.text)
+    text = re.sub(r"\{[xqa]\}", lambda _: chance.choice(contents), text).replace("{n}", str(chance.randint(2, 16)))
+    if formulation.label not in VARIANTS:
+        return text
+    before, after = chance.random() < 0.25, chance.random() < 0.35
+    separator = chance.choice(("\n", "\n\n", " ", "\n---\n"))
+    around = [chance.choice(contents) for _ in range(chance.randint(1, 4))]
+    return separator.join([*(around[:1] if before else []), text, *(around if after else [])])
+
+
+def make_examples(formulations: Iterable[Formulation], seed: int = 7) -> list[Example]:
+    """Compose the texts of these formulations; slots hold the prompts of the same formulations' languages."""
+    formulations = list(formulations)
+    contents: dict[str, list[str]] = {}
+    for each in formulations:
+        if each.label in CAPABILITIES or each.label == "filler":
+            contents.setdefault(each.language, []).append(_CHOICE.sub(lambda match: match[1].split("|")[0], each.text))
+    made = []
+    for each in formulations:
+        if each.label == "filler":
+            continue
+        chance = random.Random(f"{seed}/{each.language}/{each.text}")
+        for _ in range(VARIANTS.get(each.label, 1)):
+            text = compose(each, contents.get(each.language) or contents["en"], chance)
+            made.append(Example(text, each.label, each.language, "corpus", each.number))
+    return made
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    path = DATA / "prompts" / f"{name}.jsonl.gz"
+    if not path.exists():
+        return []
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+_JUDGES = re.compile(
+    r"impartial judge|\bverdict|\bgrad(e|er|ing)\b|rate the|(assign|give|output|provide|return) (a|the|an)? ?(\w+ )?"
+    r"(score|rating|reward)|score (from|between|of|\d)|\brubric|# ?rating|you are (a|an) (\w+ )*(judge|evaluator)",
+    re.IGNORECASE,
+)
+_NOT_JUDGES = re.compile(r"rewrit|copywriter|scenario|generate (a|one) (series|list|set)|rewriter", re.IGNORECASE)
+
+
+def is_judge(text: str) -> bool:
+    """Whether a published evaluation template asks for a verdict, by the words of its instruction."""
+    return bool(_JUDGES.search(text)) and not _NOT_JUDGES.search(text)
+
+
+def _source_of(row: dict[str, Any]) -> str:
+    named = ("deepeval", "FastChat", "distilabel", "airoboros", "alpaca", "langchain", "llamaindex", "aider")
+    return next(name for name in named if name in row["source"])
+
+
+def read_sources() -> list[Example]:
+    """Read the material of other sources, labelled as far as its origin says what it is."""
+    found: list[Example] = []
+    for row in _rows("judge_templates") + _rows("generator_templates"):
+        source = _source_of(row)
+        if source in ("deepeval", "FastChat", "distilabel"):
+            label = "rubric" if is_judge(row["text"]) else "unknown"
+        else:
+            label = ""
+        found.append(Example(row["text"], label, "en", source, -1))
+    found += [Example(row["text"], "", "en", _source_of(row), -1) for row in _rows("app_templates")]
+    for name, source in (
+        ("awesome_prompts", "awesome"),
+        ("gpteacher_roleplay", "roleplay"),
+        ("gpteacher_toolformer", "toolformer"),
+        ("seed_tasks", "seeds"),
+        ("eval_harness_templates", "harness"),
+    ):
+        for row in _rows(name):
+            text = f"{row['text']}\n{row['input']}" if row.get("input") else row["text"]
+            found.append(Example(text, "", "en", source, -1))
+    for row in _rows("eval_requests"):
+        text = "\n".join(str(message["content"]) for message in row["input"])
+        half = "evals-a" if hashlib.sha256(row["eval"].encode()).digest()[0] % 2 else "evals-b"
+        label = f"eval:{row['eval']}"
+        found.append(Example(text, "unknown" if "modelgraded" in row["eval"] else label, "", half, -1))
+    return found
+
+
+# --- matrices ------------------------------------------------------------------------------------------------------
+
+
+def _features(examples: Sequence[Example]) -> Features:
+    return list_features(pa.array([example.text for example in examples], pa.large_string()))
+
+
+class Windows(NamedTuple):
+    """One row for each window of each text, and the text that each is from."""
+
+    matrix: csr_matrix
+    owner: npt.NDArray[np.int64]
+
+
+def _matrix(rows: npt.NDArray[np.int64], buckets: npt.NDArray[np.int32], height: int) -> csr_matrix:
+    ones = np.ones(len(rows), np.float64)
+    return csr_matrix((ones, (rows, buckets)), shape=(height, 1 << intent.BUCKET_BITS))
+
+
+def cut_windows(examples: Sequence[Example]) -> Windows:
+    """Cut texts into the windows that the kernel takes the maximum of."""
+    starts, buckets, spots = _features(examples)
+    owner, rows, columns = [], [], []
+    for text in range(len(examples)):
+        inside = slice(starts[text], starts[text + 1])
+        blocks, ids = spots[inside] // BLOCK, buckets[inside]
+        used = int(blocks[-1]) + 1 if len(blocks) else 1
+        for first in range(max(used - WINDOW, 0) + 1):
+            low, high = np.searchsorted(blocks, (first, first + WINDOW))
+            if high > low or first == 0:
+                rows.append(np.full(high - low, len(owner), np.int64))
+                columns.append(ids[low:high])
+                owner.append(text)
+    return Windows(_matrix(np.concatenate(rows), np.concatenate(columns), len(owner)), np.array(owner))
+
+
+def whole_texts(examples: Sequence[Example]) -> csr_matrix:
+    """Return one row for each text, counts divided by the root of their number, as the kernel does."""
+    starts, buckets, _ = _features(examples)
+    sizes = np.diff(starts)
+    matrix = _matrix(np.repeat(np.arange(len(examples)), sizes), buckets, len(examples))
+    return csr_matrix(matrix.multiply(1 / np.sqrt(np.maximum(sizes, 1))[:, None]))
+
+
+def highest(windows: Windows, linear: Linear, texts: int) -> Floats:
+    """Return each text's score: that of its best window."""
+    scores = windows.matrix @ linear.weights + linear.bias
+    best = np.full(texts, -np.inf)
+    np.maximum.at(best, windows.owner, scores)
+    return best
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+
+
+def _shares(examples: Sequence[Example], kind: str) -> Floats:
+    """Weigh examples so that each language, and each foreign source, counts the same whatever its number of texts."""
+
+    def share_of(example: Example) -> tuple[str, str, str]:
+        role = example.label if example.label in (kind, f"near-{kind}") else "ordinary"
+        return example.source, example.language if example.source == "corpus" else "", role
+
+    sizes = Counter(share_of(example) for example in examples)
+    return np.array([_worth(share_of(example)) / sizes[share_of(example)] for example in examples])
+
+
+def _worth(share: tuple[str, str, str]) -> float:
+    source, language, role = share
+    if source != "corpus":
+        return 60.0 if role != "ordinary" else 300.0
+    return (3.0 if language == "en" else 1.0) * {"ordinary": 60.0}.get(role, 60.0)
+
+
+def fit_instruction(examples: Sequence[Example], kind: str, strength: float = 0.3) -> Linear:
+    """Train the trace or the rubric answer on windows; of a positive text only the most telling window counts."""
+    windows = cut_windows(examples)
+    positive = np.array([example.label == kind for example in examples])
+    shares = _shares(examples, kind)
+    per_text = np.bincount(windows.owner, minlength=len(examples))
+    truth = positive[windows.owner]
+    weights = shares[windows.owner] / np.sqrt(per_text[windows.owner])
+    keep = ~truth | (per_text[windows.owner] == 1)
+    linear = _logistic(windows.matrix[keep], truth[keep], weights[keep], strength)
+    for _ in range(2):
+        scores = windows.matrix @ linear.weights
+        order = np.lexsort((-scores, windows.owner))
+        top = np.zeros(len(scores), bool)
+        top[order[np.r_[True, np.diff(windows.owner[order]) > 0]]] = True
+        keep = ~truth | top
+        weights = shares[windows.owner] / np.where(truth, 1, np.sqrt(per_text[windows.owner]))
+        linear = _logistic(windows.matrix[keep], truth[keep], weights[keep], strength)
+    return linear
+
+
+def _logistic(matrix: csr_matrix, truth: npt.NDArray[np.bool_], weights: Floats, strength: float) -> Linear:
+    model = LogisticRegression(C=strength, solver="liblinear", intercept_scaling=10, tol=1e-3, max_iter=200)
+    model.fit(matrix, truth, sample_weight=weights)
+    return Linear(model.coef_[0], float(model.intercept_[0]))
+
+
+def _capability_of(example: Example) -> str:
+    if example.label == "rubric":
+        return "grading"
+    if example.source == "toolformer":
+        return "agentic"
+    return example.label if example.label in CAPABILITIES and example.label != "grading" else ""
+
+
+def fit_capability(examples: Sequence[Example], strength: float = 8.0) -> list[Linear]:
+    """Train one answer for each capability, one against the rest."""
+    labelled = [example for example in examples if _capability_of(example)]
+    matrix = whole_texts(labelled)
+    names = np.array([_capability_of(example) for example in labelled])
+    sizes = Counter((_capability_of(example), example.language, example.source) for example in labelled)
+    weights = np.array([20 / sizes[_capability_of(each), each.language, each.source] for each in labelled])
+    answers = []
+    for name in CAPABILITIES:
+        answers.append(_logistic(matrix, names == name, weights * np.where(names == name, 4, 1), strength))
+    return answers
+
+
+# --- calibration and the file --------------------------------------------------------------------------------------
+
+
+def calibrate(positive: Floats, ordinary: Floats, near: Floats) -> tuple[float, float]:
+    """Return slope and offset of the log-odds (Platt), at the prevalence of ordinary traffic, a tenth of it hard."""
+    scores = np.concatenate([positive, ordinary, near])[:, None]
+    truth = np.r_[np.ones(len(positive)), np.zeros(len(ordinary) + len(near))]
+    parts = ((positive, PREVALENCE), (ordinary, 0.9 * (1 - PREVALENCE)), (near, 0.1 * (1 - PREVALENCE)))
+    weights = np.concatenate([np.full(len(part), share / max(len(part), 1)) for part, share in parts])
+    model = LogisticRegression(C=1e6, solver="liblinear", intercept_scaling=100, tol=1e-8, max_iter=1000)
+    model.fit(scores, truth, sample_weight=weights * 1000)
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
+
+
+class Trained(NamedTuple):
+    """Everything that one training yields, before it is rounded to integers."""
+
+    capability: list[Linear]
+    trace: Linear
+    rubric: Linear
+
+
+def train(examples: Sequence[Example]) -> Trained:
+    """Train all answers on these examples."""
+    known = [example for example in examples if example.label != "unknown"]
+    return Trained(fit_capability(known), fit_instruction(known, "trace"), fit_instruction(known, "rubric"))
+
+
+def quantise(trained: Trained, curves: Sequence[tuple[float, float]]) -> intent.Weights:
+    """Round to integers: int8 weights, one scale a column, and the score that each permille starts at."""
+    table = np.zeros((1 << intent.BUCKET_BITS, COLUMNS), np.int8)
+    scale, bias = np.zeros(COLUMNS, np.int64), np.zeros(COLUMNS, np.int64)
+    for column, linear in enumerate([*trained.capability, trained.trace, trained.rubric]):
+        top = max(float(np.abs(linear.weights).max()), 1e-9)
+        table[:, column] = np.round(linear.weights * 127 / top)
+        scale[column], bias[column] = round(top / 127 * UNIT), round(linear.bias * UNIT)
+    odds = (np.arange(1, 1001) - 0.5) / 1000
+    logits = np.log(odds / (1 - odds))
+    steps = np.array([np.ceil((logits - offset) / slope * UNIT) for slope, offset in curves]).astype(np.int64)
+    return intent.Weights(table, scale, bias, steps)
+
+
+def write_model(out: Path, weights: intent.Weights, points: tuple[int, int]) -> None:
+    """Write the weights; the archive holds no time, so that the same weights are the same bytes."""
+    np.savez_compressed(
+        out,
+        table=weights.table, scale=weights.scale, bias=weights.bias, steps=weights.steps,
+        operating_points=np.array(points, np.int64), corpus_hash=np.array(corpus_hash()),
+    )  # fmt: skip
+
+
+# --- measurement ---------------------------------------------------------------------------------------------------
+
+
+class HeldOut(NamedTuple):
+    """Examples with the scores of models that saw neither their formulation nor their source."""
+
+    examples: list[Example]
+    trace: Floats
+    rubric: Floats
+    capability: npt.NDArray[np.int64]
+
+
+def _score(trained: Trained, examples: list[Example]) -> HeldOut:
+    windows, whole = cut_windows(examples), whole_texts(examples)
+    size = len(examples)
+    votes = np.array([whole @ linear.weights + linear.bias for linear in trained.capability])
+    return HeldOut(
+        examples, highest(windows, trained.trace, size), highest(windows, trained.rubric, size), votes.argmax(axis=0)
+    )
+
+
+def _join(parts: Sequence[HeldOut]) -> HeldOut:
+    return HeldOut(
+        [example for part in parts for example in part.examples],
+        np.concatenate([part.trace for part in parts]),
+        np.concatenate([part.rubric for part in parts]),
+        np.concatenate([part.capability for part in parts]),
+    )
+
+
+def fold_of(formulation: Formulation) -> int:
+    """Return the fold a formulation is held out in: by its words, so that a new line moves no other."""
+    return hashlib.sha256(formulation.text.encode()).digest()[0] % FOLDS
+
+
+def hold_out_formulations(sources: Sequence[Example]) -> HeldOut:
+    """Score every formulation, and every trained source, by a model that was trained without it."""
+    parts = []
+    for fold in range(FOLDS):
+        kept = make_examples(each for each in read_corpus() if fold_of(each) != fold)
+        away = make_examples((each for each in read_corpus() if fold_of(each) == fold), seed=8)
+        out = [name for index, name in enumerate(TRAINED) if index % FOLDS == fold]
+        away += [example for example in sources if example.source in out and example.label != "unknown"]
+        kept += [example for example in sources if example.source in TRAINED and example.source not in out]
+        parts.append(_score(train(kept), away))
+    return _join(parts)
+
+
+def _role(kind: str) -> Callable[[Example], str]:
+    def role(example: Example) -> str:
+        return "positive" if example.label == kind else "near" if example.label == f"near-{kind}" else "ordinary"
+
+    return role
+
+
+def curve_of(held: HeldOut, kind: str) -> tuple[float, float]:
+    """Calibrate one answer on held-out examples."""
+    scores: Floats = getattr(held, kind)
+    roles = np.array([_role(kind)(example) for example in held.examples])
+    return calibrate(scores[roles == "positive"], scores[roles == "ordinary"], scores[roles == "near"])
+
+
+def _permille(scores: Floats, curve: tuple[float, float]) -> npt.NDArray[np.int64]:
+    return np.round(1000 / (1 + np.exp(-(scores * curve[0] + curve[1])))).astype(np.int64)
+
+
+def fit_intent(out: Path = intent.WEIGHTS) -> None:
+    """Train, measure and write the weights; print the tables of docs/reference/intent.md."""
+    sources = read_sources()
+    held = hold_out_formulations(sources)
+    curves = [curve_of(held, "trace"), curve_of(held, "rubric")]
+    trained = train(make_examples(read_corpus()) + [each for each in sources if each.source in TRAINED])
+    write_model(out, quantise(trained, curves), (500, 500))
+    report(held, curves, _score(trained, [each for each in sources if each.source in UNSEEN]))
+
+
+def report(held: HeldOut, curves: list[tuple[float, float]], unseen: HeldOut) -> None:
+    """Print what was measured."""
+    for kind, curve in zip(("trace", "rubric"), curves, strict=True):
+        print(f"\n## {kind} {curve}")
+        for title, part in (("held out", held), ("unseen", unseen)):
+            at = _permille(getattr(part, kind), curve)
+            keys = [
+                (each.source, each.language if each.source == "corpus" else "", _role(kind)(each))
+                for each in part.examples
+            ]
+            for key in sorted(set(keys)):
+                values = at[[each == key for each in keys]]
+                print(title, *key, len(values), f"{np.mean(values >= 500):.4f}")
+    named = np.array([_capability_of(each) for each in held.examples])
+    for language in sorted({each.language for each in held.examples}):
+        mask = (named != "") & np.array([e.language == language and e.source == "corpus" for e in held.examples])
+        if mask.any():
+            right = [CAPABILITIES[code] == name for code, name in zip(held.capability[mask], named[mask], strict=True)]
+            print("capability", language, len(right), f"{np.mean(right):.3f}")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=fit_intent.__doc__)
+    parser.add_argument("--out", type=Path, default=intent.WEIGHTS)
+    fit_intent(parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    main()
