@@ -76,7 +76,7 @@ class Page(HTMLParser):
 def make_story(number: int, verdict: VerdictKind = VerdictKind.DISTILLATION, edges: int = 300) -> Story:
     chance = random.Random(number)
     size = (212, 148, 52)[number % 3]
-    name = f"campaign--{chance.getrandbits(64):016x}"
+    name = f"C-{chance.getrandbits(40):010x}"
     members = tuple(f"acct-{chance.getrandbits(32):08x}" for _ in range(size))
     terms = TERMS if verdict is VerdictKind.DISTILLATION else tuple(t for t in TERMS if t[1] is not A.DECEPTION)[2:]
     scale = chance.uniform(0.7, 1.15)
@@ -114,7 +114,7 @@ def make_story(number: int, verdict: VerdictKind = VerdictKind.DISTILLATION, edg
         first_seen=START + dt.timedelta(days=number, hours=3),
         last_seen=START + dt.timedelta(days=13, hours=21, minutes=44),
         pool_id="pool--19c2",
-        capabilities=(Share("agentic coding", 0.58), Share("reasoning traces", 0.31), Share("tool use", 0.11)),
+        capabilities=(Share("agentic_coding", 0.58), Share("reasoning traces", 0.31), Share("tool use", 0.11)),
         models=(Share("opal-4", 0.66), Share("opal-4-mini", 0.24), Share("garnet-2", 0.1)),
         channels=(Share("first-party", 0.8), Share("bedrock", 0.2)),
         countries=tuple(
@@ -247,6 +247,30 @@ def test_counts_an_account_of_two_campaigns_once() -> None:
     story = make_story(0)
     twin = Story(replace(story.campaign, campaign_id="twin"), story.evidence)
     assert "2 distillation campaigns: 212 of 6,031 accounts" in render_report(make_run((story, twin)))
+
+
+def test_counts_an_exchange_of_two_campaigns_once() -> None:
+    story = make_story(0)
+    twin = Story(replace(story.campaign, campaign_id="twin"), story.evidence)
+    rows = [{"exchange_id": f"x{i % 7}", "campaign_id": story.campaign.campaign_id} for i in range(7)]
+    rows += [{"exchange_id": "x1", "campaign_id": "twin"}, {"exchange_id": "other", "campaign_id": "watched"}]
+    run = replace(make_run((story, twin)), flagged=pa.Table.from_pylist(rows))
+    assert "212 of 6,031 accounts, 7 exchanges" in render_report(run)
+
+
+def test_says_which_campaigns_went_quiet_and_where_the_probability_comes_from() -> None:
+    run = demo_run()
+    said = Page(
+        render_report(
+            replace(
+                run,
+                manifest={**run.manifest, "went_quiet": ["C-0a"], "calibration": "judgement", "previous_run": "may"},
+            )
+        )
+    ).said()
+    assert "Gone quiet since the run before: C-0a ." in said
+    assert "Where the probability comes from: judgement." in said
+    assert "Compared with run may" in said
 
 
 def test_says_what_each_campaign_is_known_by() -> None:

@@ -163,6 +163,17 @@ def test_a_bad_file_is_refused_alone_and_the_rest_is_read(
     assert (row["file"], row["row"]) == (str(logs / name), 0)
 
 
+def test_an_archive_that_breaks_off_late_takes_none_of_its_neighbours_along(engine: Engine, logs: Path) -> None:
+    long = write_ndjson(logs / "long", [exchange(1000 + i, prompt=f"{i:x}" * 900) for i in range(1500)])
+    (logs / "b.ndjson.gz").write_bytes(gzip.compress(long.read_bytes(), 0)[:-900_000])
+    write_ndjson(logs / "a.ndjson", ROWS[:20])
+    write_ndjson(logs / "c.ndjson", ROWS[20:])
+    got = read_exchanges(logs, engine)
+    assert ids(engine, got) == [row["exchange_id"] for row in ROWS]
+    assert (got.rows_read, got.rejected.num_rows) == (40, 1)
+    assert "truncated" in got.rejected["mend"][0].as_py()
+
+
 def test_a_parquet_file_with_a_damaged_page_is_refused_alone(engine: Engine, logs: Path) -> None:
     table = pa.Table.from_pylist([exchange(i, prompt="x" * 3000 + str(i)) for i in range(200)])
     for name in ("a.parquet", "b.parquet"):

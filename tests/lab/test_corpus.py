@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stillwatch.lab.grammar import CORPUS, compile_grammar, grammar_of, load_rules, read_rules
+from stillwatch.lab.published import data_folder, mix_in_published_prompts
 from stillwatch.lab.render import hex_names, measure, write
 from stillwatch.lab.roster import LANGUAGES
-from stillwatch.model import UsageError
+from stillwatch.model import MissingDependency, UsageError
 
 SPLITS = ("tuning", "report")
 
@@ -109,3 +111,23 @@ def test_hex_names_are_unique_and_of_one_length() -> None:
     assert len(set(names)) == 10_000
     assert {len(name) for name in names} == {16}
     assert all(a != b for a, b in pairwise(sorted(names)))
+
+
+def published(split: str) -> set[str]:
+    own, mixed = load_rules(split), mix_in_published_prompts(load_rules(split), split)
+    return {line for name in own for line in set(mixed[name]) - set(own[name])}
+
+
+def test_published_prompts_are_never_in_both_splits() -> None:
+    try:
+        data_folder()
+    except MissingDependency as absent:
+        pytest.skip(str(absent))
+    assert min(len(published(split)) for split in SPLITS) > 500
+    assert not published("tuning") & published("report")
+
+
+def test_published_prompts_are_refused_where_there_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STILLWATCH_DATA", str(tmp_path))
+    with pytest.raises(MissingDependency, match="STILLWATCH_DATA"):
+        mix_in_published_prompts(load_rules("report"), "report")

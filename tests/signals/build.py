@@ -1,8 +1,8 @@
 """Populations and groups from plain arguments, so that a signal's test is a few lines.
 
-`group(range(30), trace=20)` is a group of thirty members; `among(group, ip={0: ["192.0.2.1"], …})` puts it into a seeded
-population of innocent accounts (heavy-tailed volumes, varied addresses, signups over two years) and changes just what
-is named, by account index. Members are innocent too until something is changed.
+`group(range(30), trace=20)` is a group of thirty members; `among(group, ip={0: ["192.0.2.1"], …})` puts it into a
+seeded population of innocent accounts (heavy-tailed volumes, varied addresses, signups over two years) and changes just
+what is named, by account index. Members are innocent too until something is changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from stillwatch.ingest.columns import ACCOUNT_COLUMNS, EXCHANGE_COLUMNS
 from stillwatch.signals.base import Finding
-from stillwatch.sketch.groups import MEMBER_SUMS, GroupSketch
+from stillwatch.sketch.groups import MEMBER_SUMS, SEVERAL, GroupSketch
 from stillwatch.sketch.intent import CAPABILITIES
 from stillwatch.sketch.population import (
     ACCOUNT_KINDS,
@@ -44,6 +44,7 @@ MINUTE = START // 60_000_000  # its first minute
 SIZE = 2_000
 TEMPLATE = 101  # what a group fills unless told otherwise; nobody else does
 SILENCE = 0.3  # bits that no verdict notices
+FAINT = 0.6  # what a coincidence may add
 
 MADE_ELSEWHERE = {"template_key", "fill_hash", "response"}
 COLUMNS = frozenset(c.name for c in EXCHANGE_COLUMNS + ACCOUNT_COLUMNS) - MADE_ELSEWHERE
@@ -62,13 +63,15 @@ def group(
     days: Mapping[tuple[str, int], int] | None = None,
     beats: Sequence[Sequence[int]] | None = None,
     settings: Mapping[str, int] | None = None,
-    templates: Sequence[int] = (TEMPLATE,),
+    frames: Sequence[int] = (TEMPLATE,),
+    common: int | None = None,
     number: int = 0,
     **sums: int | Sequence[int],
 ) -> GroupSketch:
     """Return a group. `asked` lists each member's questions, and gives the counts of exchanges and fills with it.
 
-    `beats` lists each member's active minutes since the log began; `sums` are MEMBER_SUMS, one value or one a member.
+    `beats` lists each member's active minutes since the log began; `common` is what a member sends in frames that
+    others fill too (unless told otherwise all of it); `sums` are MEMBER_SUMS, one value or one a member.
     Unless told otherwise volumes are heavy-tailed, every question is new, and shape and skills are everyone's.
     """
     members = np.array(sorted(accounts), np.int64)
@@ -87,6 +90,7 @@ def group(
         "first_ts": first,
         "last_ts": END - chance.integers(0, 3 * DAY_US, size),
         "single": counts // 3,
+        "talk": counts // 3,
         "trace": 0,
         "rubric": 0,
         "input_tokens": counts * 600,
@@ -105,7 +109,8 @@ def group(
     return GroupSketch(
         group=number,
         accounts=members,
-        templates=np.array(sorted(templates), np.int64),
+        frames=np.array(sorted(frames), np.int64),
+        common=np.full(size, common) if common is not None else counts * (size >= SEVERAL),
         sums={name: np.broadcast_to(np.asarray(value, np.int64), size).copy() for name, value in values.items()},
         fill=_fill_sums(asked),
         capability=_by_code(capability),
@@ -136,7 +141,7 @@ def among(
     """Return a population that holds the group. `changes` maps account indices to values of one column or kind.
 
     Kinds that come from exchanges (ip, stack_asn, system_key, tools_key) take a list of values an account; prefixes
-    follow the addresses. `replays` are (minted, submitted, times); `atoms` are further (account, template, exchanges);
+    follow the addresses. `replays` are (minted, submitted, times); `atoms` are further (account, frame, exchanges);
     `model_days` is the others' traffic.
     """
     columns = {name: list(values) for name, values in _innocents(size).items()}
@@ -219,7 +224,7 @@ def _innocents(size: int) -> dict[str, list[Any]]:
     first = START + chance.integers(0, 10 * DAY_US, size)
     asns = chance.choice([1, 2, 3, 5], size, p=[0.6, 0.25, 0.1, 0.05])
     home = (chance.pareto(1.0, size) * 3).astype(np.int64) % 60
-    company = np.where(chance.random(size) < 0.15, chance.integers(0, size // 10, size), -1)
+    company = np.where(chance.random(size) < 0.15, chance.integers(0, max(size // 10, 1), size), -1)
     tool = chance.choice(["agent-tool", "ide", "notes", ""], size, p=[0.2, 0.1, 0.1, 0.6])
     client = chance.choice(["sdk-py", "sdk-js", "browser", "app"], size, p=[0.4, 0.3, 0.2, 0.1])
     carrier = [f"100.64.{at % 8}.{at % 23}" for at in chance.integers(0, 184, size).tolist()]
@@ -232,6 +237,7 @@ def _innocents(size: int) -> dict[str, list[Any]]:
         "last_ts": np.minimum(first + chance.integers(HOUR_US, 12 * DAY_US, size), END),
         "active_hours": np.minimum(volume, 80),
         "single": (volume * chance.uniform(0.1, 0.6, size)).astype(np.int64),
+        "talk": volume // 3,
         "trace": (volume * 0.02).astype(np.int64),
         "rubric": (volume * 0.01).astype(np.int64),
         "input_tokens": volume * chance.integers(200, 1_000, size),
@@ -280,7 +286,7 @@ def _bring_in(sketch: GroupSketch, columns: dict[str, list[Any]]) -> None:
 
 
 def _atoms_of(sketch: GroupSketch, size: int, extra: Sequence[tuple[int, int, int]]) -> Atoms:
-    """Return everyone's own templates and a few popular ones, and the group's."""
+    """Return everyone's own frames and a few popular ones, and the group's."""
     chance = np.random.default_rng(11)
     volume = np.maximum(chance.lognormal(2.5, 1.4, size), 1).astype(np.int64).tolist()
     tool = chance.integers(0, 40, size).tolist()
@@ -288,19 +294,18 @@ def _atoms_of(sketch: GroupSketch, size: int, extra: Sequence[tuple[int, int, in
         (i, 5_000 + tool[i] % 10): max(volume[i] // 3, 1) for i in range(size) if tool[i] < 20
     }
     for at, account in enumerate(sketch.accounts.tolist()):
-        for template in sketch.templates.tolist():
-            rows[account, template] = max(int(sketch.sums["exchanges"][at]) // len(sketch.templates), 1)
-    rows |= {(account, template): exchanges for account, template, exchanges in extra}
+        for frame in sketch.frames.tolist():
+            rows[account, frame] = max(int(sketch.sums["exchanges"][at]) // max(len(sketch.frames), 1), 1)
+    rows |= {(account, frame): exchanges for account, frame, exchanges in extra}
     keys = sorted(rows)
     count = np.array([rows[key] for key in keys], np.int64)
-    sums = dict.fromkeys(ATOM_COLUMNS, np.zeros(len(keys), np.int64)) | {
-        "exchanges": count,
-        "fills": count,
-        "first_ts": np.full(len(keys), START),
-        "last_ts": np.full(len(keys), END),
-    }
-    account, template = np.array(keys, np.int64).T
-    return Atoms(account.copy(), template.copy(), sums)
+    begun = dict(zip(sketch.accounts.tolist(), sketch.sums["first_ts"].tolist(), strict=True))
+    own = set(sketch.frames.tolist())
+    drawn = (START + chance.integers(0, 12 * DAY_US, len(keys))).tolist()
+    first = np.array([begun[a] if a in begun and f in own else at for (a, f), at in zip(keys, drawn, strict=True)])
+    sums = dict.fromkeys(ATOM_COLUMNS, count) | {"first_ts": first, "last_ts": np.full(len(keys), END)}
+    account, frame = np.array(keys, np.int64).T
+    return Atoms(account.copy(), frame.copy(), sums)
 
 
 def _replays_of(replays: Sequence[tuple[int, int, int]]) -> Replays:

@@ -37,5 +37,5 @@ def test_a_model_of_the_first_day_was_not_released_in_the_log():
 
 
 def test_stays_silent_below_fifty_exchanges_around_the_release():
-    few = group(RING, days={key: 5 for key in PIVOT})
+    few = group(RING, days=dict.fromkeys(PIVOT, 5))
     assert is_silent(joint_pivot(few, among(few)))

@@ -9,15 +9,20 @@ RING = range(0, 600, 20)
 
 
 def test_speaks_for_people_who_talk_back():
-    crowd = group(RING, exchanges=100, single=10)
+    crowd = group(RING, exchanges=100, single=10, talk=90)
     assert exculpates(natural_multi_turn(crowd, among(crowd)))
 
 
 def test_stays_silent_on_single_questions():
-    ring = group(RING, exchanges=100, single=95)
+    ring = group(RING, exchanges=100, single=95, talk=5)
     assert is_silent(natural_multi_turn(ring, among(ring)))
 
 
 def test_stays_silent_below_thirty_exchanges():
-    few = group(RING[:4], exchanges=5, single=0)
+    few = group(RING[:4], exchanges=5, single=0, talk=5)
     assert is_silent(natural_multi_turn(few, among(few)))
+
+
+def test_stays_silent_on_the_loops_of_an_agent_that_calls_tools():
+    agents = group(RING, exchanges=100, single=5, talk=0)
+    assert is_silent(natural_multi_turn(agents, among(agents)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from stillwatch.signals.pool_partition import pool_partition
 from tests.signals.build import among, fires, group, is_silent
@@ -38,6 +39,12 @@ def test_stays_silent_where_nothing_is_repeated_because_division_cannot_be_told_
     assert pool_partition(ring, among(ring)) is None
 
 
+@pytest.mark.xfail(reason="a list of one's own and a shard of a shared one look the same; see the reference page")
+def test_stays_silent_on_people_who_each_retry_questions_of_their_own():
+    people = group(RING, asked=shards(repeats=5))
+    assert is_silent(pool_partition(people, among(people)))
+
+
 def test_stays_silent_on_too_few_exchanges_to_expect_any_overlap():
-    few = group(RING[:3], asked=[[0, 0, 1], [2, 3, 4], [5, 6, 7]])
+    few = group(RING[:3], asked=[[0, 0, *range(1, 9)], [*range(20, 25)], [30, 31, 32]])
     assert is_silent(pool_partition(few, among(few)))

@@ -14,7 +14,7 @@ def test_speaks_for_accounts_that_fill_a_registered_template():
 
 
 def test_speaks_in_proportion_to_the_templates_that_are_registered():
-    mixed = group(RING, templates=[TEMPLATE, TEMPLATE + 1])
+    mixed = group(RING, frames=[TEMPLATE, TEMPLATE + 1])
     half = registered_template(mixed, among(mixed, public_templates=[TEMPLATE]))
     whole = registered_template(mixed, among(mixed, public_templates=[TEMPLATE, TEMPLATE + 1]))
     assert bits_of(whole) < bits_of(half) < 0

@@ -21,7 +21,7 @@ def test_fires_on_accounts_created_together_at_several_time_scales(hours):
 
 def test_stays_silent_when_everyone_signs_up_that_day():
     ring = group(RING)
-    launch = {account: START + account * 40_000_000 for account in range(SIZE)}
+    launch = {account: START + account * 7_919 % 2_000 * 40_000_000 for account in range(SIZE)}
     assert is_silent(signup_burst(ring, among(ring, created_at=launch)))
 
 

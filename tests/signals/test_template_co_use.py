@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stillwatch.signals.template_co_use import template_co_use
-from tests.signals.build import TEMPLATE, among, bits_of, fires, group, is_silent
+from tests.signals.build import among, bits_of, fires, group, is_silent
 
 RING = range(0, 600, 20)
 
@@ -20,7 +20,9 @@ def test_stays_silent_on_a_tool_that_most_accounts_use():
 
 
 def test_says_less_the_more_popular_the_frame():
-    said = [bits_of(template_co_use(own, among(own))) for own in (group(range(n), exchanges=10) for n in (20, 200, 900))]
+    said = [
+        bits_of(template_co_use(own, among(own))) for own in (group(range(n), exchanges=10) for n in (20, 200, 900))
+    ]
     assert said == sorted(said, reverse=True)
 
 
@@ -31,14 +33,5 @@ def test_stays_silent_on_a_single_account():
 
 def test_stays_silent_when_each_member_fills_a_frame_of_its_own():
     """A pool's leftovers: its accounts share an operator, not a template."""
-    pool = group(range(6), templates=range(100, 106))
-    population = among(pool)
-    own = population.atoms.template - TEMPLATE + 1 == population.atoms.account
-    own |= ~population.atoms.template.__lt__(200)
-    atoms = type(population.atoms)(
-        population.atoms.account[own],
-        population.atoms.template[own],
-        {name: values[own] for name, values in population.atoms.sums.items()},
-    )
-    population = __import__("dataclasses").replace(population, atoms=atoms)
-    assert is_silent(template_co_use(pool, population))
+    pool = group(range(6), frames=range(100, 106), common=0)
+    assert is_silent(template_co_use(pool, among(pool)))

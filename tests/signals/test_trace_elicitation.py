@@ -18,8 +18,8 @@ def test_fires_when_most_exchanges_ask_for_it():
 
 def test_stays_silent_where_everyone_asks_for_it():
     ring = group(RING, exchanges=100, trace=80)
-    everyone = {account: 100 for account in range(SIZE)}
-    asks = {account: 80 for account in range(SIZE)}
+    everyone = dict.fromkeys(range(SIZE), 100)
+    asks = dict.fromkeys(range(SIZE), 80)
     assert is_silent(trace_elicitation(ring, among(ring, exchanges=everyone, trace=asks)))
 
 

@@ -12,9 +12,9 @@ from stillwatch.campaigns.weigh import Assessment, Bars, Calibration
 from stillwatch.model import Axis, VerdictKind
 
 BARS: Mapping[VerdictKind, Bars] = {
-    VerdictKind.DISTILLATION: Bars(5.0, 4.5, 2.5, families=2, accounts=8, member_families=2, member_bits=2.0),
-    VerdictKind.SUSPECT: Bars(4.5, 4.0, 2.0, families=2, accounts=5, member_families=2, member_bits=2.0),
-    VerdictKind.WATCH: Bars(3.0, 2.5, 1.0, families=2, accounts=3, member_families=1, member_bits=1.0),
+    VerdictKind.DISTILLATION: Bars(5.0, 4.5, 2.5, beyond_content=3.0, families=2, accounts=8, member_families=2, member_bits=2.0),
+    VerdictKind.SUSPECT: Bars(4.5, 4.0, 2.0, beyond_content=3.0, families=2, accounts=5, member_families=2, member_bits=2.0),
+    VerdictKind.WATCH: Bars(3.0, 2.5, 1.0, beyond_content=1.5, families=2, accounts=3, member_families=1, member_bits=1.0),
 }
 
 RECOMMENDED: Mapping[VerdictKind, tuple[str, ...]] = {
@@ -43,7 +43,8 @@ class Policy:
     def worth_merging(self, one: Assessment) -> bool:
         """Whether a frame looks enough like a part of a workload to be compared with others."""
         coordination, extraction = one.bits[Axis.COORDINATION], one.bits[Axis.EXTRACTION]
-        return coordination >= 2.5 and extraction >= 1.5 and one.families >= 2
+        shared = one.group.common.sum() > 0  # what a pool's accounts fill each alone says nothing of the owner
+        return bool(shared) and coordination >= 2.5 and extraction >= 1.5 and one.families >= 2
 
     def recommend(self, verdict: VerdictKind) -> tuple[str, ...]:
         """Return what to do about a campaign with this verdict, mildest and most reversible first."""

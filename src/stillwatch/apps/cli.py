@@ -41,7 +41,9 @@ app = typer.Typer(
 )
 talk = Console(stderr=True, highlight=False)
 
-Exchanges = Annotated[list[str], typer.Argument(help="Files, globs or folders: Parquet, NDJSON or CSV.")]
+Exchanges = Annotated[
+    list[str], typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON or CSV.")
+]
 Accounts = Annotated[str | None, typer.Option("--accounts", help="One row an account.", metavar="FILE")]
 Licences = Annotated[str | None, typer.Option("--licences", help="Declared authorisations.", metavar="FILE")]
 Fields = Annotated[
@@ -91,7 +93,7 @@ def detect(
     else:
         terminal.print_run(run, _data())
     if not quiet:
-        _say(f"report: {out / 'report.html' if not out.is_absolute() else written / 'report.html'}")
+        _say(f"report: {written / 'report.html'}")
     if any(story.campaign.verdict in (VerdictKind.SUSPECT, VerdictKind.DISTILLATION) for story in run.stories):
         raise typer.Exit(FOUND)
 
@@ -146,9 +148,7 @@ def version() -> None:
 def main() -> None:
     """Run the command; every error of ours is one line on stderr, and never prints an exchange's text."""
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(
-            signal.SIGPIPE, signal.SIG_DFL
-        )  # a reader that leaves, as `head` does, must not look like status 1
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # or a reader that leaves, as `head` does, would give status 1
     try:
         app(prog_name="stillwatch")
     except StillwatchError as error:
@@ -215,3 +215,7 @@ def _data() -> Console:
 
 def _say(line: str) -> None:
     talk.print(line, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -88,9 +88,7 @@ def check_out(out: str | Path) -> None:
         raise UsageError(f"{out}: holds {held[0]!r} and no run; {MEND}")
     foreign = [name for name in held if name not in FILES]
     if foreign:
-        raise UsageError(
-            f"{out}: holds {foreign[0]!r} beside an earlier run; move it away, for a run replaces the folder"
-        )
+        raise UsageError(f"{out}: holds {foreign[0]!r} beside an earlier run, which would be lost; move it away")
 
 
 def read_run(folder: str | Path) -> Run:

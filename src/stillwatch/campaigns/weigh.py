@@ -27,6 +27,7 @@ CEILING: Mapping[Family, float] = {
 }
 OTHERS = 0.5  # what a second signal of the same family adds
 FEW = 4.0  # accounts at which coincidence explains half of what ties them
+STRICTEST_FIRST = (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH)
 SPEAKS = 1.0  # bits from which a family counts as speaking
 
 
@@ -37,6 +38,7 @@ class Bars:
     coordination: float
     extraction: float
     deception: float
+    beyond_content: float  # coordination bits that do not come from what is asked
     families: int  # coordination families that speak
     accounts: int  # tied members
     member_families: int  # families that tie one account to the rest
@@ -94,41 +96,50 @@ def assess(
 ) -> Assessment:
     """Weigh a group's findings against the bars, from the strictest verdict down."""
     totals: dict[Axis, float] = {}
-    speaking = 0
+    speaking, beyond = 0, 0.0
     for axis in Axis:
         totals[axis], families = add_up(findings, axis)
         if axis is Axis.COORDINATION:
             trust = group.size / (group.size + FEW)
             families = {family: bits * trust if bits > 0 else bits for family, bits in families.items()}
             totals[axis] = sum(families.values())
+            beyond = totals[axis] - families[Family.CONTENT]
             speaking = sum(bits >= SPEAKS for bits in families.values())
     strict = bars[VerdictKind.DISTILLATION]
     tie, tied = _tie_members(group, findings, strict)
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
-    verdict = _verdict(totals, speaking, int(tied.sum()), bars)
+    facts = _Standing(totals, beyond, speaking, int(tied.sum()))
+    verdict = next((kind for kind in STRICTEST_FIRST if _clears(facts, bars[kind])), VerdictKind.CLEAR)
     margin = min(
         totals[Axis.COORDINATION] - strict.coordination,
         totals[Axis.EXTRACTION] - strict.extraction,
         totals[Axis.DECEPTION] - strict.deception,
     )
-    if speaking < strict.families or tied.sum() < strict.accounts:
+    margin = min(margin, beyond - strict.beyond_content)
+    if speaking < strict.families or facts.tied < strict.accounts:
         margin = min(margin, -1.0)
     p = _probability(margin, calibration)
     member_p = p * _probability(np.minimum(tie - strict.member_bits, 4.0) + 1.0, calibration)
     return Assessment(group, findings, totals, speaking, verdict, float(p), tied, member_p)
 
 
-def _verdict(bits: Mapping[Axis, float], speaking: int, tied: int, bars: Mapping[VerdictKind, Bars]) -> VerdictKind:
-    for kind in (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH):
-        bar = bars[kind]
-        enough = (
-            bits[Axis.COORDINATION] >= bar.coordination
-            and bits[Axis.EXTRACTION] >= bar.extraction
-            and bits[Axis.DECEPTION] >= bar.deception
-        )
-        if enough and speaking >= bar.families and tied >= bar.accounts:
-            return kind
-    return VerdictKind.CLEAR
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    bits: Mapping[Axis, float]
+    beyond_content: float
+    families: int
+    tied: int
+
+
+def _clears(standing: _Standing, bar: Bars) -> bool:
+    return (
+        standing.bits[Axis.COORDINATION] >= bar.coordination
+        and standing.bits[Axis.EXTRACTION] >= bar.extraction
+        and standing.bits[Axis.DECEPTION] >= bar.deception
+        and standing.beyond_content >= bar.beyond_content
+        and standing.families >= bar.families
+        and standing.tied >= bar.accounts
+    )
 
 
 def _tie_members(

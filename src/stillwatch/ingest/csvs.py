@@ -30,20 +30,20 @@ def columns_of(origin: Origin) -> list[str]:
     return _header(first)[0] if first.strip() else []
 
 
-def open_rows(origin: Origin, engine: Engine, bound: Mapping[str, str]) -> Raw:
-    """Open a file as raw columns of text, those that serve the contract only."""
-    tally = Tally()
-    schema = pa.schema([("_row", pa.int64()), *((ours, pa.string()) for ours in _raw_names(bound))])
-    batches = tally.watch(record_batches(origin, tally, bound, schema))
-    table = engine.con.table(engine.lend("records", pa.RecordBatchReader.from_batches(schema, batches)))
-    return Raw(table, dict(zip(bound, _raw_names(bound), strict=True)), {}, tally)
+def open_rows(records: pa.RecordBatchReader, engine: Engine, bound: Mapping[str, str]) -> Raw:
+    """Open records as raw columns of text, those that serve the contract only."""
+    table = engine.con.table(engine.lend("records", records))
+    return Raw(table, {ours: f"c_{ours}" for ours in bound}, {})
 
 
-def record_batches(
-    origin: Origin, tally: Tally, bound: Mapping[str, str], schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
+def schema_of(bound: Mapping[str, str]) -> pa.Schema:
+    """Return the columns of `record_batches`."""
+    return pa.schema([("_row", pa.int64()), *((f"c_{ours}", pa.string()) for ours in bound)])
+
+
+def record_batches(origin: Origin, tally: Tally, bound: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
     """Yield (line number, values) of every whole record; records that are not go to the tally."""
-    source = chunks(origin)
+    source, schema = chunks(origin), schema_of(bound)
     first = next(source, b"")
     if not first.strip():
         return
@@ -67,10 +67,6 @@ def record_batches(
         if len(rest) > MAX_RECORD:
             raise InputRefused(f"line {line} is longer than {MAX_RECORD >> 20} MiB; is it CSV?")
         rest += block
-
-
-def _raw_names(bound: Mapping[str, str]) -> list[str]:
-    return [f"c_{ours}" for ours in bound]
 
 
 def _header(first: bytes) -> tuple[list[str], str, int]:

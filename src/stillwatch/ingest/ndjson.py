@@ -41,14 +41,13 @@ def columns_of(origin: Origin, engine: Engine) -> list[str]:
     return sorted(key for (key,) in keys)
 
 
-def open_rows(origin: Origin, engine: Engine, contract: Sequence[Column], bound: Mapping[str, str]) -> Raw:
-    """Open a file as raw columns. Keys that appear only after the sample are read under our own name."""
-    tally = Tally()
-    reader = pa.RecordBatchReader.from_batches(LINES, tally.watch(line_batches(origin, tally)))
-    lines = engine.lend("lines", reader)
+def open_rows(lines: pa.RecordBatchReader, engine: Engine, contract: Sequence[Column], keys: Mapping[str, str]) -> Raw:
+    """Open lines as raw columns; `keys` says under which key each of our columns stands."""
+    contract = [column for column in contract if column.name in keys]
+    read = engine.lend("lines", lines)
     columns = {column.name: f"c{i}" for i, column in enumerate(contract, 1)}
     shapes = {column.name: f"t{i}" for i, column in enumerate(contract, 1) if column.kind in OPENINGS}
-    paths = [_path(bound.get(column.name, column.name)) for column in contract]
+    paths = [_path(keys[column.name]) for column in contract]
     found = [f"v[{i}] AS c{i}" for i in range(1, len(paths) + 1)]
     for i, (column, path) in enumerate(zip(contract, paths, strict=True), 1):
         if column.kind in OPENINGS:  # asks for the JSON type, a second parse, only of what looks like another type
@@ -56,12 +55,12 @@ def open_rows(origin: Origin, engine: Engine, contract: Sequence[Column], bound:
             found.append(f"CASE WHEN {looks} THEN json_type(line, {path}) END AS t{i}")
     table = engine.query(
         "objects",
-        "SELECT _row, CASE WHEN v IS NULL OR left(ltrim(line), 1) <> '{' "
+        "SELECT _file, _row, CASE WHEN v IS NULL OR left(ltrim(line), 1) <> '{' "
         " THEN length(rtrim(line, chr(13) || chr(10))) END AS _broken,"
         f" {', '.join(found)} FROM ("
-        f" SELECT _row, line, TRY(json_extract_string(line, [{', '.join(paths)}])) AS v FROM {lines})",
+        f" SELECT _file, _row, line, TRY(json_extract_string(line, [{', '.join(paths)}])) AS v FROM {read})",
     )
-    return Raw(table, columns, shapes, tally, breakable=True)
+    return Raw(table, columns, shapes, breakable=True)
 
 
 def line_batches(origin: Origin, tally: Tally, size: int | None = None) -> Iterator[pa.RecordBatch]:

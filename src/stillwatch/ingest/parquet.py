@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.ingest.engine import BATCH_ROWS, Engine
-from stillwatch.ingest.raw import Raw, Tally
+from stillwatch.ingest.raw import Raw
 from stillwatch.ingest.sources import Origin
 from stillwatch.model import InputRefused
 
@@ -32,20 +32,20 @@ def schema_of(path: Path) -> tuple[pa.Schema, int]:
         ) from error
 
 
-def open_files(paths: Sequence[str], engine: Engine, bound: Mapping[str, str], rows: int) -> Raw:
+def open_files(paths: Sequence[str], engine: Engine, bound: Mapping[str, str]) -> Raw:
     """Open files of one schema as one table, in the order given."""
     table = engine.con.read_parquet(
         list(paths), table_name=engine.name("files"), file_row_number=True, filename="_stillwatch_file"
     )
     number = (table["file_row_number"] + 1).name("_row")
-    return Raw(*_pick(table, bound, number, table["_stillwatch_file"].name("_file")), {}, Tally(rows))
+    return Raw(*_pick(table, bound, number, table["_stillwatch_file"].name("_file")), {})
 
 
 def open_frame(frame: pa.Table, engine: Engine, bound: Mapping[str, str]) -> Raw:
     """Open a table in memory; the engine reads it where it lies."""
     numbered = frame.append_column(NUMBER, pa.array(np.arange(1, frame.num_rows + 1)))
     table = engine.con.table(engine.lend("frame", numbered))
-    return Raw(*_pick(table, bound, table[NUMBER].name("_row")), {}, Tally(frame.num_rows))
+    return Raw(*_pick(table, bound, table[NUMBER].name("_row")), {})
 
 
 def frame_of(origin: Origin, bound_names: Sequence[str] | None = None) -> pa.Table:

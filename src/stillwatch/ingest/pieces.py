@@ -6,7 +6,6 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -17,6 +16,7 @@ from stillwatch.ingest.engine import Engine, EngineError
 from stillwatch.ingest.fields import bind, missing_required
 from stillwatch.ingest.inspect import Found
 from stillwatch.ingest.judge import judge
+from stillwatch.ingest.raw import Source, Tally, chain
 from stillwatch.ingest.records import InputFile
 from stillwatch.ingest.sources import MEMORY, NDJSON, PARQUET, Refusal
 from stillwatch.model import InputRefused
@@ -69,64 +69,65 @@ def split_piece(piece: Piece, engine: Engine, order: Order) -> Iterator[Piece]:
 
 
 def _shape(each: Found, order: Order) -> object:
+    if each.origin.format == MEMORY:
+        return each.place
+    bound = _bound(each, order)
     if each.origin.format == PARQUET and each.schema is not None:
-        bound = bind(order.fields, order.contract, each.columns)
         return tuple((ours, theirs, str(each.schema.field(theirs).type)) for ours, theirs in bound.items())
-    return each.place if each.origin.format == MEMORY else "text"
+    return each.origin.format, tuple(bound.items())
+
+
+def _bound(each: Found, order: Order) -> dict[str, str]:
+    bound = bind(order.fields, order.contract, each.columns)
+    if each.origin.format == NDJSON:  # a key may appear first after the sample
+        late = (c.name for c in order.contract if c.name not in bound and c.name not in order.fields)
+        bound |= {name: name for name in late}
+    return dict(sorted(bound.items()))
 
 
 def _read_group(group: list[Found], engine: Engine, order: Order) -> tuple[list[Piece], list[Refusal]]:
-    if group[0].origin.format == PARQUET:
-        try:
-            piece = _parquet_piece([(each, _file(each, each.rows)) for each in group], engine, order)
-        except (InputRefused, EngineError) as error:
-            mend = str(error) if isinstance(error, InputRefused) else UNREADABLE
-            return [], [Refusal(each.origin.label, mend) for each in group]
-        return [piece], []
-    read, refusals = [], []
-    for each in group:
-        try:
-            read.append(
-                _frame_piece(each, engine, order) if each.origin.format == MEMORY else _spool(each, engine, order)
-            )
-        except InputRefused as error:
-            refusals.append(Refusal(each.origin.label, str(error)))
-    if not read or isinstance(read[0], Piece):
-        return [piece for piece in read if isinstance(piece, Piece)], refusals
-    spooled = [one for one in read if isinstance(one, _Spooled)]
-    table = engine.con.read_parquet([str(one.path) for one in spooled], table_name=engine.name("spooled"))
-    inputs = tuple((one.found, one.file) for one in spooled)
-    damaged = tuple((one.found, rows) for one in spooled for rows in one.damaged)
-    return [Piece(table, inputs, damaged)], refusals
-
-
-@dataclass(frozen=True, slots=True)
-class _Spooled:
-    found: Found
-    path: Path
-    file: InputFile
-    damaged: tuple[pa.Table, ...]
-
-
-def _spool(each: Found, engine: Engine, order: Order) -> _Spooled:
-    bound = bind(order.fields, order.contract, each.columns)
-    if each.origin.format == NDJSON:
-        raw = ndjson.open_rows(each.origin, engine, order.contract, bound)
-    else:
-        raw = csvs.open_rows(each.origin, engine, bound)
     try:
-        path = engine.spool("rows", judge(raw, order.contract, engine, each.key))
+        if group[0].origin.format == PARQUET:
+            return [_parquet_piece([(each, _file(each, each.rows)) for each in group], engine, order)], []
+        if group[0].origin.format == MEMORY:
+            return [_frame_piece(group[0], engine, order)], []
+    except InputRefused as error:
+        return [], [Refusal(each.origin.label, str(error)) for each in group]
+    piece, refusals = _text_piece(group, engine, order)
+    return [piece], refusals
+
+
+def _text_piece(group: list[Found], engine: Engine, order: Order) -> tuple[Piece, list[Refusal]]:
+    bound, tallies = _bound(group[0], order), [Tally() for _ in group]
+    pairs = list(zip(group, tallies, strict=True))
+    if group[0].origin.format == NDJSON:
+        sources = [Source(each.key, ndjson.line_batches(each.origin, tally), tally) for each, tally in pairs]
+        raw = ndjson.open_rows(chain(sources, ndjson.LINES), engine, order.contract, bound)
+    else:
+        sources = [Source(each.key, csvs.record_batches(each.origin, tally, bound), tally) for each, tally in pairs]
+        raw = csvs.open_rows(chain(sources, csvs.schema_of(bound)), engine, bound)
+    try:
+        path = engine.spool("rows", judge(raw, order.contract, engine))
     except EngineError:
-        if isinstance(raw.tally.failure, InputRefused):
-            raise raw.tally.failure from None
+        for tally in tallies:
+            if tally.failure:
+                raise tally.failure from None
         raise
-    return _Spooled(each, path, _file(each, raw.tally.rows), tuple(raw.tally.damaged))
+    table = engine.con.read_parquet(path, table_name=engine.name("spooled"))
+    for each, tally in pairs:
+        if tally.failure:  # its rows up to there are in the copy
+            table = table.filter(table["_file"] != each.key)
+    whole = [(each, tally) for each, tally in pairs if not tally.failure]
+    inputs = tuple((each, _file(each, tally.rows)) for each, tally in whole)
+    damaged = tuple((each, rows) for each, tally in whole for rows in tally.damaged)
+    refusals = [Refusal(each.origin.label, str(tally.failure)) for each, tally in pairs if tally.failure]
+    return Piece(table, inputs, damaged), refusals
 
 
 def _parquet_piece(inputs: list[tuple[Found, InputFile]], engine: Engine, order: Order) -> Piece:
     first = inputs[0][0]
     bound = bind(order.fields, order.contract, first.columns)
-    raw = parquet.open_files([each.key for each, _ in inputs], engine, bound, sum(file.rows for _, file in inputs))
+    raw = parquet.open_files([each.key for each, _ in inputs], engine, bound)
     return Piece(judge(raw, order.contract, engine), tuple(inputs))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import ibis.expr.types as ir
 import pyarrow as pa
+
+from stillwatch.model import InputRefused
 
 
 @dataclass(slots=True)
@@ -17,13 +19,35 @@ class Tally:
     damaged: list[pa.Table] = field(default_factory=list)
     failure: Exception | None = None
 
-    def watch(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Pass batches on and remember an error, for the engine that pulls them would only quote its text."""
-        try:
-            yield from batches
-        except Exception as error:
-            self.failure = error
-            raise
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Batches of one text file, the key that names the file inside the engine, and the tally kept of them."""
+
+    key: str
+    batches: Iterator[pa.RecordBatch]
+    tally: Tally
+
+
+def chain(sources: Sequence[Source], schema: pa.Schema) -> pa.RecordBatchReader:
+    """Read files one after the other as one stream that says the file of each row in `_file`.
+
+    A file that turns out to be unreadable ends there, noted in its tally; the next ones are still read.
+    """
+
+    def every() -> Iterator[pa.RecordBatch]:
+        for source in sources:
+            try:
+                for batch in source.batches:
+                    file = pa.repeat(pa.scalar(source.key), batch.num_rows)
+                    yield pa.RecordBatch.from_arrays([file, *batch.columns], schema=named)
+            except Exception as error:  # kept, for the engine that pulls the batches would only quote its text
+                source.tally.failure = error
+                if not isinstance(error, InputRefused):
+                    raise
+
+    named = pa.schema([pa.field("_file", pa.string()), *schema])
+    return pa.RecordBatchReader.from_batches(named, every())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +61,4 @@ class Raw:
     table: ir.Table
     columns: Mapping[str, str]
     shapes: Mapping[str, str]
-    tally: Tally
     breakable: bool = False

@@ -71,7 +71,8 @@ def score_run(
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="Folder to write traffic and run to.")] = Path("demo-out")) -> None:
     """Plant campaigns and look-alikes in 300,000 exchanges, detect, and say what was found and what was not."""
-    print_shown(show(out), Console())
+    wide = Console() if sys.stdout.isatty() else Console(width=110)
+    print_shown(show(out, say=talk.print), wide)
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ def staff(world: World, rng: np.random.Generator, count: int, kind: str = "offic
     who["net"], who["anchor"] = who["net"][0], mix(name + 5)[0]
     who["stack"] = rng.choice(np.concatenate([who["stack"][:1], who["stack"][:1], rare_stack(rng)]), count)
     who["share2"] = np.where(kind == "cloud", 0.0, who["share2"])
-    who["since"] = np.maximum(np.minimum(who["since"], world.start + DAY), who["created"] + HOUR)
+    who["created"] = np.minimum(who["created"], world.start - DAY)
+    who["since"] = np.minimum(who["since"], world.start + DAY)
     who["until"] = world.end
     who["author"] = mix(name + 9)[0]
     return who

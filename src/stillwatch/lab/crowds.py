@@ -45,6 +45,7 @@ def template_tool(world: World, rng: np.random.Generator, accounts: int, exchang
 def harness(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
     """Laboratories that run the same public benchmark: the same items, again and again, by strangers."""
     who = newcomers(world, rng, accounts)
+    who["created"] = np.minimum(who["created"], world.start - DAY)
     who["volume"] = heavy_tail(rng, accounts, exchanges, 0.9)
     runs = np.maximum(1, rng.poisson(1.6, accounts))
     account = np.repeat(np.arange(accounts), np.round(who["volume"]).astype(np.int64))

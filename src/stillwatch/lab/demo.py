@@ -1,4 +1,4 @@
-"""The demonstration: traffic with planted campaigns and look-alikes, detected, reported, and scored against the truth."""
+"""The demonstration: traffic with planted campaigns and look-alikes, detected, reported and scored against truth."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,9 @@ class Shown:
     seconds: dict[str, float]
 
 
-def show(out: Path, request: Request = REQUEST) -> Shown:
+def show(out: Path, request: Request = REQUEST, say: Callable[[str], None] = lambda _: None) -> Shown:
     """Compose traffic into `out`/traffic, detect what is in it into `out`/run, and score that."""
+    say(f"composing {request.exchanges:,} exchanges")
     clock = _Clock()
     traffic = out / "traffic"
     out.mkdir(parents=True, exist_ok=True)
@@ -43,6 +45,7 @@ def show(out: Path, request: Request = REQUEST) -> Shown:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     clock.lap("compose")
+    say("detecting")
     run = sw.detect(traffic / "exchanges.parquet", traffic / "accounts.parquet", traffic / "licences.csv")
     clock.lap("detect")
     written = sw.write_run(run, out / "run")

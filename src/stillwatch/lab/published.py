@@ -1,7 +1,7 @@
 """Published prompts and templates, where a folder of them is at hand, mixed into the corpus's intents.
 
-The folder is named by STILLWATCH_DATA, else it is `shared/data` beside the checkout. Its texts are dealt to the splits
-by a hash of their text, so that no published prompt is met in both.
+The folder is named by STILLWATCH_DATA, else it is `shared/data` beside the checkout. Sources are dealt to the
+splits, so that no published prompt is met in both.
 """
 
 from __future__ import annotations
@@ -10,21 +10,27 @@ import gzip
 import json
 import os
 import re
-import zlib
 from pathlib import Path
 
 from stillwatch.model import MissingDependency
 
-# Published file → the intents that it joins. Templates of generators and judges go to those who harvest and those who
-# grade; what people wrote goes to people.
-_JOINS = {
-    "awesome_prompts": ("chat.en",),
-    "seed_tasks": ("chat.en", "chaser.probe"),
-    "gpteacher_roleplay": ("chat.en",),
-    "gpteacher_toolformer": ("code.ask",),
-    "judge_templates": ("judge.prompt",),
-    "eval_requests": ("harness.read",),
+# Published file → the intents it joins, for each split. Whole files go to one split where there are others of their
+# kind; within the rest, every second source does. What people wrote goes to people.
+_JOINS: dict[str, dict[str, tuple[str, ...]]] = {
+    "tuning": {
+        "awesome_prompts": ("chat.en",),
+        "gpteacher_toolformer": ("code.ask",),
+        "judge_templates": ("judge.prompt",),
+        "eval_requests": ("harness.read",),
+    },
+    "report": {
+        "gpteacher_roleplay": ("chat.en",),
+        "seed_tasks": ("chat.en", "code.ask"),
+        "judge_templates": ("judge.prompt",),
+        "eval_requests": ("harness.commonsense",),
+    },
 }
+_SPLIT_WITHIN = ("judge_templates", "eval_requests")
 _PLACE = re.compile(r"\{\{?\s*[\w.]+\s*\}?\}")
 LONGEST = 2_000  # characters of one published prompt that are used
 
@@ -44,7 +50,7 @@ def data_folder() -> Path:
 def mix_in_published_prompts(rules: dict[str, list[str]], split: str) -> dict[str, list[str]]:
     """The rules with published prompts as further alternatives; slots of published templates get our fills."""
     mixed = dict(rules)
-    for source, joined in _JOINS.items():
+    for source, joined in _JOINS[split].items():
         lines = _read(data_folder() / "prompts" / f"{source}.jsonl.gz", split)
         for rule in joined:
             own = mixed[rule]
@@ -54,10 +60,16 @@ def mix_in_published_prompts(rules: dict[str, list[str]], split: str) -> dict[st
 
 
 def _read(path: Path, split: str) -> list[str]:
-    half = ("tuning", "report").index(split)
-    with gzip.open(path, "rt", encoding="utf-8") as rows:
-        texts = [_text(json.loads(row)) for row in rows]
-    return sorted({_as_rule(text) for text in texts if text and zlib.crc32(text.encode()) % 2 == half})
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    if path.name.removesuffix(".jsonl.gz") in _SPLIT_WITHIN:
+        ours = set(sorted({_source(row) for row in rows})[split == "report" :: 2])
+        rows = [row for row in rows if _source(row) in ours]
+    return sorted({_as_rule(text) for text in map(_text, rows) if text})
+
+
+def _source(row: dict[str, object]) -> str:
+    return f"{row['source']}/{row.get('eval', '')}"
 
 
 def _text(row: dict[str, object]) -> str:

@@ -17,7 +17,7 @@ from stillwatch.sketch.population import Ints, Population
 
 MIN_ACCOUNTS = 3
 MIN_EXCHANGES = 30
-MIN_OVERLAP = 0.3  # of the smaller group's accounts, for two templates to be considered one workload's
+MIN_OVERLAP = 0.25  # common accounts over all (Jaccard), for two frames to be considered one workload's
 ALIKE = 0.55  # similarity from which two templates are one workload's
 
 
@@ -70,7 +70,8 @@ def _candidates(groups: Sequence[GroupSketch], pools: Ints) -> list[tuple[int, i
     account = np.concatenate([group.accounts for group in groups])
     incidence = sp.csr_matrix((np.ones(len(row)), (row, account)), shape=(len(groups), len(pools)))
     common = sp.triu(incidence @ incidence.T, k=1).tocoo()
-    enough = common.data >= np.maximum(MIN_OVERLAP * np.minimum(sizes[common.row], sizes[common.col]), 2)
+    either = sizes[common.row] + sizes[common.col] - common.data
+    enough = common.data >= np.maximum(MIN_OVERLAP * either, 2)
     pairs = set(zip(common.row[enough].tolist(), common.col[enough].tolist(), strict=True))
     homes: dict[int, list[int]] = {}
     for index, group in enumerate(groups):

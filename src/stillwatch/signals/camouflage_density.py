@@ -1,6 +1,6 @@
 """Members that share more attribute values than a random crowd of their size, however much other traffic they add.
 
-Camouflage adds edges to popular values; popular values carry no weight here, so it buys nothing.
+Camouflage adds edges to popular values; values held mostly by others carry no weight here, so it buys nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
 KINDS = ("ip", "payment_fingerprint", "phone_hash", "signup_ip")
+FLOOR = 0.15  # weight a member: one coincidence in a handful of accounts is not density
 CAP = 3.0
+MOSTLY_OTHERS = 2  # times the group's size: a value with more holders is not the group's own
 
 
 @signal(
@@ -36,10 +38,10 @@ def camouflage_density(group: GroupSketch, population: Population) -> Finding | 
         value = np.concatenate([edges.value[span] for span in spans])
         distinct, inside = np.unique(value, return_counts=True)
         degree = edges.degree[distinct]
-        weight = inside / np.log(degree + 5.0)
+        weight = np.where(degree <= MOSTLY_OTHERS * group.size, inside / np.log(degree + 5.0), 0.0)
         observed += float(weight[inside >= 2].sum())
         expected += float((weight * (1.0 - (1.0 - chance) ** (degree - 1))).sum())
-    bits = clip(float(np.log2((observed / group.size + 0.05) / (expected / group.size + 0.05))), -1.0, CAP)
+    bits = clip(float(np.log2((observed / group.size + FLOOR) / (expected / group.size + FLOOR))), -1.0, CAP)
     if abs(bits) < 0.1:
         return None
     because = f"shared identifiers are {2**bits:.1f} times as dense as in a random crowd of {group.size}"

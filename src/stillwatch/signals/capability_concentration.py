@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip
+from stillwatch.signals.statistics import clip, devotion
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -26,11 +26,11 @@ CAP = 1.5
 )
 def capability_concentration(group: GroupSketch, population: Population) -> Finding | None:
     """Bits by which the entropy of capabilities falls short of two bits, a usual person's week."""
-    del population
     share = group.capability / max(group.capability.sum(), 1)
     if group.exchanges < MIN_EXCHANGES:
         return None
     entropy = float(-(share[share > 0] * np.log2(share[share > 0])).sum())
-    bits = clip(0.75 * (2.0 - entropy), 0.0, CAP)
+    devoted = float(np.median(devotion(group, population)))
+    bits = clip(0.75 * (2.0 - entropy) * devoted, 0.0, CAP)
     because = f"{share.max():.0%} of exchanges seek one capability (entropy {entropy:.1f} bits)"
     return Finding(bits, because) if bits > 0.1 else None

@@ -27,7 +27,7 @@ CAP = 2.0
 def coverage_slope(group: GroupSketch, population: Population) -> Finding | None:
     """Heaps' exponent of the pooled fills, from one typical member to all of them (Heaps 1978, V = K n^b)."""
     del population
-    if group.exchanges < MIN_EXCHANGES:
+    if group.exchanges < MIN_EXCHANGES or group.common.sum() < group.exchanges / 2:
         return None
     one, own = float(np.median(group.sums["exchanges"])), float(np.median(group.sums["fills"]))
     if one < 2 or group.exchanges <= one:

@@ -11,7 +11,7 @@ from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
 from stillwatch.signals.statistics import clip
 from stillwatch.sketch.groups import GroupSketch
-from stillwatch.sketch.population import Ints, Population
+from stillwatch.sketch.population import DAY_US, Ints, Population
 
 SCALES_MIN = (1, 15, 120, 360)
 SHUFFLES = 12
@@ -27,21 +27,23 @@ CAP = 4.0
     runbook="Plot the members' activity on one axis; a cron at the top of the hour or a deadline explains some of it.",
 )
 def loose_synchrony(group: GroupSketch, population: Population) -> Finding | None:
-    """Co-activity over its mean when each member is shifted by whole days (SynchroTrap, CCS 2014; shuffled null)."""
+    """Co-activity over its mean when each member is shifted by days of its kind (SynchroTrap, CCS 2014; shuffled null)."""
     member, minute = group.beats
     busy = np.bincount(member, minlength=group.size) >= MIN_BEATS
     keep = busy[member] if len(member) else np.zeros(0, np.bool_)
     member, minute = member[keep], minute[keep]
-    days = max(int((population.end - population.start) // (86_400 * 10**6)) + 1, 1)
+    first, last = population.start // DAY_US, population.end // DAY_US
+    days = int(last - first) + 1
     if busy.sum() < 4 or days < 3:
         return None
     chance = np.random.default_rng(group.size)  # fixed by the sketch: same input, same bytes
-    start = population.start // 60_000_000
-    shifts = chance.integers(0, days, (SHUFFLES, group.size)) * 1_440
+    minute = minute - first * 1_440
+    shifts = chance.integers(0, days, (SHUFFLES, group.size))
+    shifted = [_on_other_days(minute, shift[member], int(first), days) for shift in shifts]
     best, best_scale = 0.0, 0
     for scale in SCALES_MIN:
-        seen = _meetings(member, minute - start, scale)
-        null = [_meetings(member, (minute - start + shift[member]) % (days * 1_440), scale) for shift in shifts]
+        seen = _meetings(member, minute, scale)
+        null = [_meetings(member, moved, scale) for moved in shifted]
         mean, spread = float(np.mean(null)), float(np.std(null)) + np.sqrt(np.mean(null) + 1)
         if (seen - mean) / spread >= Z_BAR:
             bits = float(np.log2((seen + 10) / (mean + 10)))
@@ -51,6 +53,18 @@ def loose_synchrony(group: GroupSketch, population: Population) -> Finding | Non
     bits = clip(best, 0.0, CAP)
     because = f"members are active together {2**best:.1f} times as often as when shifted by days (at {best_scale} min)"
     return Finding(bits, because, group.cites, np.where(busy, bits, 0.0))
+
+
+def _on_other_days(minute: Ints, by: Ints, first: int, days: int) -> Ints:
+    """Move minutes by so many working days or, at weekends, days off: an office rests together without a scheduler."""
+    day, clock = np.divmod(minute, 1_440)
+    off = (np.arange(days) + first + 3) % 7 >= 5  # 1970-01-01 was a Thursday
+    moved = np.empty_like(day)
+    for kind in (True, False):
+        own = np.flatnonzero(off == kind)
+        at = off[day] == kind
+        moved[at] = own[(np.searchsorted(own, day[at]) + by[at]) % len(own)]
+    return moved * 1_440 + clock
 
 
 def _meetings(member: Ints, minute: Ints, scale: int) -> int:

@@ -12,7 +12,7 @@ from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
 MIN_EXCHANGES = 30
-CAP = -4.0
+CAP = -2.5
 
 
 @signal(
@@ -28,5 +28,5 @@ def natural_multi_turn(group: GroupSketch, population: Population) -> Finding | 
     if group.exchanges < MIN_EXCHANGES:
         return None
     going_on = float(group.sums["talk"].sum() / group.exchanges)
-    bits = -clip(5.0 * (going_on - 0.1), 0.0, -CAP)
+    bits = -clip(3.0 * (going_on - 0.1), 0.0, -CAP)
     return Finding(bits, f"{going_on:.0%} of exchanges go on with a conversation") if bits < -0.1 else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.statistics import clip, devotion, rest
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -29,7 +29,8 @@ def programme_mismatch(group: GroupSketch, population: Population) -> Finding | 
     others = rest(population, group.accounts)
     inside = float(enrolled[group.accounts].mean())
     outside = float(enrolled[others].mean()) if len(others) else 0.0
-    harvest = group.fill["fills"] / max(group.exchanges, 1) * float(group.sums["single"].sum() / max(group.exchanges, 1))
+    devoted = float(np.median(devotion(group, population)))
+    harvest = devoted * group.fill["fills"] / max(group.exchanges, 1) * float(group.sums["single"].sum() / max(group.exchanges, 1))
     bits = clip(float(np.log2((inside + 0.02) / (outside + 0.02))) * (5.0 * harvest - 4.0), 0.0, CAP)
     if bits <= 0.1 or inside < 0.2:
         return None

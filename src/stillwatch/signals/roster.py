@@ -27,6 +27,8 @@ from stillwatch.signals.registered_template import registered_template
 from stillwatch.signals.replacement_after_ban import replacement_after_ban
 from stillwatch.signals.rubric_elicitation import rubric_elicitation
 from stillwatch.signals.scheduler_evenness import scheduler_evenness
+from stillwatch.signals.separate_organisations import separate_organisations
+from stillwatch.signals.separate_work import separate_work
 from stillwatch.signals.shared_address import shared_address
 from stillwatch.signals.shared_mail_domain import shared_mail_domain
 from stillwatch.signals.shared_payment import shared_payment
@@ -64,6 +66,7 @@ ROSTER: tuple[Signal, ...] = (
     failover_handoff,
     joint_onset,
     joint_pivot,
+    separate_organisations,
     # extraction: is the traffic shaped to become training data?
     template_novelty,
     coverage_slope,
@@ -77,6 +80,7 @@ ROSTER: tuple[Signal, ...] = (
     registered_template,
     harness_repetition,
     natural_multi_turn,
+    separate_work,
     # deception: does the operator hide that, or lack the licence for it?
     undeclared_relation,
     disposable_identity,

@@ -13,6 +13,7 @@ from stillwatch.signals.base import Bits, Finding
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import NEVER, Edges, Ints, Population
 
+MUCH = 20  # exchanges in a frame that are work, whatever else the account does
 PRIOR = 2.0  # pseudo-accounts at chance level: one shared value between two strangers then gives a third of certainty
 
 
@@ -30,9 +31,8 @@ def co_use(accounts: Ints, edges: Edges, size: int) -> Bits:
     others = edges.degree[distinct] - 1
     shared = others[code] > 0
     share = np.where(shared, (inside[code] - 1) / np.maximum(others[code], 1), 0.0)
-    return _tie(
-        np.bincount(member, share, len(accounts)), np.bincount(member, shared, len(accounts)), len(accounts), size
-    )
+    inside, around = np.bincount(member, share, len(accounts)), np.bincount(member, shared, len(accounts))
+    return _tie(inside, around, len(accounts), size)
 
 
 def near(accounts: Ints, values: Ints, width: int) -> Bits:
@@ -42,12 +42,13 @@ def near(accounts: Ints, values: Ints, width: int) -> Bits:
     everyone, group = np.sort(known), np.sort(own[own != NEVER])
     around = _within(everyone, own, width) - 1
     inside = _within(group, own, width) - 1
-    bits = _tie(inside.astype(float), around.astype(float), len(group), len(known))
-    return np.where(own == NEVER, 0.0, bits)
+    unknown = own == NEVER
+    inside, around = np.where(unknown, 0, inside), np.where(unknown, 0, around)
+    return _tie(inside.astype(float), around.astype(float), len(group), len(known))
 
 
 def _within(ordered: Ints, points: Ints, width: int) -> Ints:
-    safe = np.where(points == NEVER, 0, points)  # not known: its bits are dropped by the caller
+    safe = np.where(points == NEVER, 0, points)  # not known: its counts are dropped by the caller
     return np.searchsorted(ordered, safe + width, side="right") - np.searchsorted(ordered, safe - width, side="left")
 
 
@@ -69,6 +70,16 @@ def rest(population: Population, accounts: Ints) -> Ints:
     mask = np.ones(population.size, np.bool_)
     mask[accounts] = False
     return np.flatnonzero(mask)
+
+
+def devotion(group: GroupSketch, population: Population) -> Bits:
+    """Return how far each member works within the group's frames, 0 to 1: by share of its exchanges, or by volume.
+
+    A phrase that people use now and then is no frame of theirs; work hidden in other traffic still has volume.
+    """
+    own = group.sums["exchanges"]
+    share = own / np.maximum(population.usage["exchanges"][group.accounts], 1)
+    return np.maximum(np.minimum(share, 1.0), np.minimum(own / MUCH, 1.0))
 
 
 def clip(bits: float, low: float, high: float) -> float:

@@ -9,11 +9,11 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip
+from stillwatch.signals.statistics import clip, devotion
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
-CAP = 4.0
+CAP = 3.0
 
 
 @signal(
@@ -25,7 +25,7 @@ CAP = 4.0
 )
 def template_co_use(group: GroupSketch, population: Population) -> Finding | None:
     """Half the inverse document frequency of the template, in bits (Pacheco et al. 2021, TF-IDF on traces)."""
-    together = group.common / np.maximum(group.sums["exchanges"], 1)
+    together = group.common / np.maximum(group.sums["exchanges"], 1) * devotion(group, population)
     bits = clip(0.5 * np.log2(population.size / group.size), 0.0, CAP) * np.minimum(together, 1.0)
     mean = float(bits.mean())
     if mean <= 0.1:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip
+from stillwatch.signals.statistics import clip, devotion
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -30,8 +30,8 @@ def template_novelty(group: GroupSketch, population: Population) -> Finding | No
     if group.exchanges < MIN_EXCHANGES:
         return None
     novelty = group.fill["fills"] / group.exchanges
-    whole = population.usage["exchanges"][group.accounts]
-    rigidity = float(np.median(group.sums["exchanges"] / np.maximum(whole, 1)))
-    bits = clip(5.0 * (novelty - 0.4) * (0.5 + 0.5 * rigidity), 0.0, CAP)
-    because = f"{novelty:.0%} of fills are new; the frame holds {rigidity:.0%} of a typical member's exchanges"
+    devoted = float(np.median(devotion(group, population)))
+    common = float(group.common.sum()) / group.exchanges  # an office of products has many frames, none in common
+    bits = clip(5.0 * (novelty - 0.4) * (0.2 + 0.8 * devoted) * min(0.25 + common, 1.0), 0.0, CAP)
+    because = f"{novelty:.0%} of fills are new; the typical member is {devoted:.0%} devoted to the frame"
     return Finding(bits, because, group.cites) if bits > 0.1 else None

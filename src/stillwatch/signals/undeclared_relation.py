@@ -9,6 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.joint_onset import joint_onset
 from stillwatch.signals.loose_synchrony import loose_synchrony
 from stillwatch.signals.scheduler_evenness import scheduler_evenness
 from stillwatch.signals.shared_address import shared_address
@@ -29,7 +30,9 @@ BEHIND = (
     signup_burst,
     scheduler_evenness,
     loose_synchrony,
+    joint_onset,
 )
+FEW = 4.0  # a handful is often a coincidence
 SILENT = 1.0  # bits of one member's tie that chance explains
 
 
@@ -51,7 +54,7 @@ def undeclared_relation(group: GroupSketch, population: Population) -> Finding |
             ties += np.maximum(found.members, 0.0)
     declared, _ = declared_share(group, population)
     tied = np.maximum(ties - SILENT, 0.0)
-    bits = clip(float(tied.mean()) * (1.0 - declared), 0.0, CAP)
+    bits = clip(float(tied.mean()) * (1.0 - declared) * group.size / (group.size + FEW), 0.0, CAP)
     if bits <= 0.1:
         return None
     because = (

@@ -133,7 +133,7 @@ class TemplateCounts:
     @property
     def slack(self) -> int:
         """How far a count may stray from the true one because shingles share buckets: four standard deviations."""
-        return math.ceil(4 * math.sqrt(self.shingles / (1 << self.log2_size)))
+        return 1 + math.ceil(4 * math.sqrt(self.shingles / (1 << self.log2_size)))
 
     def save(self, path: Path) -> None:
         """Write the sketch. The key is not written, only a check word derived from it."""
@@ -179,6 +179,7 @@ class TemplateKeys:
 MIN_RUN = 4  # shingles at one level; fewer are a phrase of the language, or span the seam of a frame and a fill
 MIN_SPECIFIC = 8  # shingles by which a rarer frame behind a popular one must show itself; a categorical slot is shorter
 POPULAR = 8  # a frame at the start this many times as common as one at the end is a preamble that strangers share
+TRUSTED = 1
 MIN_INNER = 6  # shingles at one level inside the prompt, where no end of the prompt vouches for the frame
 
 
@@ -234,43 +235,36 @@ def _mass(counts, length, level, slack):  # type: ignore[no-untyped-def]
     """Count the shingles of the whole prompt at this very level: a frame's pieces have one count, other text does not."""
     mass = 0
     for at in range(length):
-        if _tight(counts[at], level, slack):
-            mass += 1
+        mass += abs(counts[at] - level) <= slack
     return mass
 
 
 @njit(nogil=True, cache=True)
-def _weigh(frame, mass, threshold):  # type: ignore[no-untyped-def]
-    """Return how much speaks for a frame: its shingles, those at an end of the prompt twice, times the log of its level.
-
-    A fill that is used again by several templates is as long as a frame, but seldom as common.
-    """
-    level, size, _, _ = frame
-    return float(size + mass) if size else 0.0
-
-
-@njit(nogil=True, cache=True)
 def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
-    """Return the smooth run with the most weight, wherever it stands: (level, mass, from, to); mass 0: none."""
-    level, mass, first, last = 0, 0, 0, 0
-    best = 0.0
+    """Return the level with the greatest mass and its longest stretch: (level, mass, from, to); mass 0: none.
+
+    Where no end of the prompt vouches for a frame, evenness must: all pieces of a frame come equally often, while the
+    counts along a fill that is used again, or along a popular phrase, wander.
+    """
+    level, mass = np.int64(0), MIN_INNER - 1
+    for at in range(1, length):
+        count = counts[at]
+        if count >= threshold and count != level and abs(count - counts[at - 1]) <= slack:
+            here = _mass(counts, length, count, slack)
+            if here > mass or (here == mass and count > level):
+                level, mass = count, here
+    if level == 0:
+        return 0, 0, 0, 1
+    longest, first, last = 0, 0, 0
     at = 0
     while at < length:
-        if counts[at] < threshold:
+        begin, size = at, 0
+        while at < length and counts[at] >= level - slack:
+            size += counts[at] <= level + slack
             at += 1
-            continue
-        begin = at
+        if size > longest:
+            longest, first, last = size, begin, at
         at += 1
-        while at < length and counts[at] >= threshold and _near(counts[at], counts[at - 1]):
-            at += 1
-        if at - begin < MIN_RUN:
-            continue
-        middle = counts[(begin + at) // 2]
-        here = _mass(counts, length, middle, slack)
-        weight = _weigh((middle, here, begin, at), 0, threshold)
-        if here >= MIN_INNER and weight > best:
-            best = weight
-            level, mass, first, last = middle, here, begin, at
     return level, mass, first, last
 
 
@@ -281,16 +275,16 @@ def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-de
     back = _find_plateau(counts, length, threshold, slack, True)
     if front[1] and back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
         return back
-    front_weight = _weigh(front, _mass(counts, length, front[0], slack), threshold)
-    back_weight = _weigh(back, _mass(counts, length, back[0], slack), threshold)
-    if front[1] and (back[1] == 0 or _near(front[0], back[0]) or front_weight >= back_weight):
+    front_weight = front[1] + _mass(counts, length, front[0], slack) if front[1] else 0
+    back_weight = back[1] + _mass(counts, length, back[0], slack) if back[1] else 0
+    if front[1] and (_near(front[0], back[0]) or front_weight >= back_weight):
         outer, weight = front, front_weight
     else:
         outer, weight = back, back_weight
-    if outer[1] > 0:
+    if outer[1] >= TRUSTED:
         return outer
     inner = _find_inner(counts, length, threshold, slack)
-    return inner if _weigh(inner, 0, threshold) > weight else outer
+    return inner if inner[1] > weight else outer
 
 
 @njit(nogil=True, cache=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stillwatch.apps.report.graph import Graph, draw_graph
 from stillwatch.apps.report.timeline import Timeline, draw_timeline
 from stillwatch.apps.report.waterfall import Waterfall, draw_waterfall
-from stillwatch.apps.report.words import count, percent, plural, span, top_shares
+from stillwatch.apps.report.words import count, percent, plural, spaced, span, top_shares
 from stillwatch.apps.run import Story
 from stillwatch.model import Axis, Campaign, Evidence, Share, VerdictKind
 
@@ -81,14 +81,14 @@ def _lead(campaign: Campaign) -> str:
     text += plural(campaign.exchanges, "exchange")
     if campaign.flagged_exchanges and campaign.flagged_exchanges != campaign.exchanges:
         share = percent(campaign.flagged_exchanges / campaign.exchanges) if campaign.exchanges else "0%"
-        text += f", of which {count(campaign.flagged_exchanges)} ({share}) are flagged as the harvest"
+        text += f", of which {count(campaign.flagged_exchanges)} ({share}) are flagged"
     text += "."
     return f"{text} Sought: {top_shares(campaign.capabilities)}." if campaign.capabilities else text
 
 
 def _panels(campaign: Campaign) -> tuple[tuple[str, tuple[Share, ...]], ...]:
     return (
-        ("What was sought", campaign.capabilities),
+        ("What was sought", tuple(Share(spaced(part.name), part.share) for part in campaign.capabilities)),
         ("Models", campaign.models),
         ("Channels", campaign.channels),
         ("Countries", campaign.countries),

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from stillwatch.apps.report.words import (
     count,
     iso_minute,
@@ -82,11 +85,21 @@ def _outcome(run: Run, found: list[Campaign]) -> str:
     if not found:
         looked = exchanges or accounts
         return f"No distillation campaign was found in {seen}." if looked else "Nothing to judge: no exchange was read."
-    flagged = sum(one.flagged_exchanges for one in found)
+    flagged = _distinct_exchanges(run, found)
     involved = _distinct_accounts(found)
     of_accounts = f"{count(involved)} of {plural(accounts, 'account')}" if accounts else plural(involved, "account")
     of_exchanges = f" ({percent(flagged / exchanges)})" if exchanges else ""
     return f"{plural(len(found), 'distillation campaign')}: {of_accounts}, {plural(flagged, 'exchange')}{of_exchanges}."
+
+
+def _distinct_exchanges(run: Run, campaigns: list[Campaign]) -> int:
+    """Count an exchange of two campaigns once, where the table of flagged exchanges tells."""
+    if {"exchange_id", "campaign_id"} <= set(run.flagged.column_names):
+        names = pa.array([one.campaign_id for one in campaigns], run.flagged.schema.field("campaign_id").type)
+        own = run.flagged.filter(pc.is_in(run.flagged["campaign_id"], value_set=names))
+        if own.num_rows:
+            return int(pc.count_distinct(own["exchange_id"]).as_py())
+    return sum(one.flagged_exchanges for one in campaigns)
 
 
 def _distinct_accounts(campaigns: list[Campaign]) -> int:

@@ -85,7 +85,7 @@ def _terms(evidence: list[Evidence], total: float) -> list[_Term]:
         terms.append((plural(len(small), "smaller term"), "in the table", rest, "for" if rest >= 0 else "against"))
     gap = total - sum(one.bits for one in evidence)
     if evidence and abs(gap) >= _NOTHING:
-        terms.append(("adjustment", "families capped", gap, "adjust"))
+        terms.append(("adjustment", "overlap, few accounts", gap, "adjust"))
     return terms
 
 

@@ -114,10 +114,15 @@ def sentence_list(words: Iterable[str]) -> str:
     return f"{', '.join(head)} and {last}" if head else last
 
 
+def spaced(name: str) -> str:
+    """`agentic_coding` → `agentic coding`."""
+    return name.replace("_", " ")
+
+
 def top_shares(shares: tuple[Share, ...], limit: int = 3) -> str:
     """`agentic coding 62%, reasoning traces 30%`."""
     ranked = sorted(shares, key=lambda part: (-part.share, part.name))[:limit]
-    return ", ".join(f"{part.name} {part.share:.0%}" for part in ranked)
+    return ", ".join(f"{spaced(part.name)} {part.share:.0%}" for part in ranked)
 
 
 def sentence(text: str) -> str:

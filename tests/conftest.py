@@ -1,0 +1,18 @@
+"""What many tests need: a small log with planted campaigns, composed once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stillwatch.lab.compose import Request, compose
+from stillwatch.lab.export import write_traffic
+
+
+@pytest.fixture(scope="session")
+def small_traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with exchanges.parquet, accounts.parquet, licences.csv and labels/."""
+    out = tmp_path_factory.mktemp("traffic")
+    write_traffic(compose(Request(exchanges=12_000, accounts=900, seed=3)), out)
+    return out
