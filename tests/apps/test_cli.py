@@ -98,8 +98,10 @@ def test_a_run_of_the_command_reads_back_and_every_campaign_of_it_explains(detec
     assert read.stories
     for story in read.stories:
         told = sw.explain(read, story.campaign.campaign_id)
-        for axis in sw.Axis:
-            total = sum(part.counts for part in told.causes[0].sums if part.axis is axis)
+        (cause,) = told.causes
+        assert 0 < cause.trust <= 1
+        for axis in (sw.Axis.EXTRACTION, sw.Axis.DECEPTION):
+            total = sum(part.counts for part in cause.sums if part.axis is axis)
             assert total == pytest.approx(getattr(story.campaign, f"{axis}_bits"), abs=0.02)
 
 

@@ -1,4 +1,4 @@
-"""Groups that every signal must bear: an attack with everything, innocents with everything, and the edges of what exists."""
+"""Groups that every signal must bear: an attack with everything, innocents with everything, and the edges."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def ring() -> Scene:
 
 
 def course() -> Scene:
-    """Students of one verified university with one public assignment, who talk to the model; some work under a licence."""
+    """Students of one verified university with one public assignment, who talk back; some have a licence."""
     sketch = group(RING, asked=[[*range(8), 100 + at] for at in range(30)], single=1, talk=8)
     population = among(
         sketch,
@@ -90,6 +90,13 @@ def course() -> Scene:
         public_templates=[TEMPLATE],
     )
     return sketch, population
+
+
+def companies() -> Scene:
+    """Customers of a tool: an organisation and a frame for each."""
+    sketch = group(RING, frames=range(200, 230), common=0)
+    own = {account: f"company-{account}" for account in RING}
+    return sketch, among(sketch, org_id=own, verification=same(RING, "business"))
 
 
 def strangers() -> Scene:
@@ -149,6 +156,7 @@ SCENES: dict[str, Callable[[], Scene]] = {
     for made in (
         ring,
         course,
+        companies,
         strangers,
         one_member,
         no_fills,

@@ -17,13 +17,14 @@ from stillwatch.ingest.columns import ACCOUNT_COLUMNS, EXCHANGE_COLUMNS
 from stillwatch.model import Axis, Evidence, Family
 from stillwatch.signals.base import Signal
 from stillwatch.signals.roster import ROSTER
-from tests.signals.build import SILENCE, bits_of
+from tests.signals.build import FAINT, SILENCE, bits_of
 from tests.signals.scenes import SCENES, Scene, renumbered
 
 TESTS = Path(__file__).parent
 REFERENCE = TESTS.parents[1] / "docs" / "reference" / "signals.md"
 KNOWN_COLUMNS = {column.name for column in EXCHANGE_COLUMNS + ACCOUNT_COLUMNS}
 SHUFFLED = {"loose-synchrony", "undeclared-relation"}  # a null shuffled by member: another order, another draw
+AGAINST_OTHER_FRAMES = {"scheduler-evenness", "joint-onset", "undeclared-relation"}  # the same accounts' other work
 every_signal = pytest.mark.parametrize("signal", ROSTER, ids=lambda signal: signal.name)
 every_scene = pytest.mark.parametrize("name", SCENES)
 
@@ -91,16 +92,16 @@ def test_says_something_finite_short_and_cited_or_nothing(signal, name):
 
 
 @every_signal
-@pytest.mark.parametrize("name", ["one_member", "no_fills", "whole_population_of_one"])
+@pytest.mark.parametrize("name", ["one_member", "no_fills"])
 def test_accuses_nobody_of_next_to_nothing(signal, name):
-    assert bits_of(signal(*SCENES[name]())) <= SILENCE
+    assert bits_of(signal(*SCENES[name]())) < FAINT
 
 
 @every_signal
-def test_ties_nobody_by_what_everyone_shows(signal):
-    if signal.axis is Axis.COORDINATION and signal.name != "template-co-use":  # the group alone fills its frame
-        sketch, population = SCENES["whole_population"]()
-        assert bits_of(signal(sketch, population)) <= SILENCE
+@pytest.mark.parametrize("name", ["whole_population", "whole_population_of_one"])
+def test_compares_with_nobody_where_there_is_nobody_else(signal, name):
+    if signal.axis is not Axis.EXTRACTION and signal.name not in AGAINST_OTHER_FRAMES:
+        assert bits_of(signal(*SCENES[name]())) <= SILENCE
 
 
 @every_signal
@@ -109,8 +110,9 @@ def test_some_scene_makes_it_speak(signal):
 
 
 @every_signal
-def test_accuses_the_ring_or_speaks_for_the_course(signal):
-    accuses, speaks = bits_of(signal(*SCENES["ring"]())), bits_of(signal(*SCENES["course"]()))
+def test_accuses_the_ring_or_speaks_for_innocents(signal):
+    accuses = bits_of(signal(*SCENES["ring"]()))
+    speaks = min(bits_of(signal(*SCENES[name]())) for name in ("course", "companies"))
     assert accuses > SILENCE or speaks < -SILENCE or signal.name == "hosting-egress"
 
 
@@ -185,12 +187,9 @@ def test_evidence_pickles():
 
 
 def entries() -> dict[str, str]:
+    """Every heading of the second level is a signal's."""
     parts = re.split(r"^## (.+)$", REFERENCE.read_text(encoding="utf-8"), flags=re.M)
-    return {
-        name.strip(): body
-        for name, body in zip(parts[1::2], parts[2::2], strict=True)
-        if name.islower() and "-" in name
-    } | ({"licence": dict(zip(parts[1::2], parts[2::2], strict=True))["licence"]} if "licence" in parts else {})
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 @every_signal

@@ -8,14 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stillwatch.campaigns.weigh import Assessment, Bars, Calibration
-from stillwatch.model import Axis, VerdictKind
+from stillwatch.campaigns.judge import Rules
+from stillwatch.campaigns.weigh import Bars, Calibration
+from stillwatch.model import VerdictKind
+from stillwatch.signals.base import Signal
 
 BARS: Mapping[VerdictKind, Bars] = {
-    VerdictKind.DISTILLATION: Bars(5.0, 4.5, 2.5, beyond_content=3.0, families=2, accounts=8, member_families=2, member_bits=2.0),
-    VerdictKind.SUSPECT: Bars(4.5, 4.0, 2.0, beyond_content=3.0, families=2, accounts=5, member_families=2, member_bits=2.0),
-    VerdictKind.WATCH: Bars(3.0, 2.5, 1.0, beyond_content=1.5, families=2, accounts=3, member_families=1, member_bits=1.0),
+    VerdictKind.DISTILLATION: Bars(
+        5.0, 4.5, 2.5, beyond_content=3.0, families=2, accounts=8, member_families=2, member_bits=2.0
+    ),
+    VerdictKind.SUSPECT: Bars(
+        4.5, 4.0, 2.0, beyond_content=3.0, families=2, accounts=5, member_families=2, member_bits=2.0
+    ),
+    VerdictKind.WATCH: Bars(
+        3.0, 2.5, 1.0, beyond_content=1.5, families=2, accounts=3, member_families=1, member_bits=1.0
+    ),
 }
+
+MERGING = Bars(2.5, 1.5, 0.0, beyond_content=0.0, families=2, accounts=0, member_families=0, member_bits=0.0)
+
+CALIBRATION = Calibration(2.0, 0.9, "judgement; replaced by a fit on labelled replays")
 
 RECOMMENDED: Mapping[VerdictKind, tuple[str, ...]] = {
     VerdictKind.DISTILLATION: (
@@ -38,13 +50,11 @@ class Policy:
     """Thresholds and recommendations of one deployment."""
 
     bars: Mapping[VerdictKind, Bars] = field(default_factory=lambda: dict(BARS))
-    calibration: Calibration = Calibration(2.0, 0.9, "judgement; replaced by a fit on labelled replays")
+    calibration: Calibration = CALIBRATION
 
-    def worth_merging(self, one: Assessment) -> bool:
-        """Whether a frame looks enough like a part of a workload to be compared with others."""
-        coordination, extraction = one.bits[Axis.COORDINATION], one.bits[Axis.EXTRACTION]
-        shared = one.group.common.sum() > 0  # what a pool's accounts fill each alone says nothing of the owner
-        return bool(shared) and coordination >= 2.5 and extraction >= 1.5 and one.families >= 2
+    def rules(self, roster: tuple[Signal, ...]) -> Rules:
+        """Return what groups are judged by."""
+        return Rules(roster, self.bars, self.calibration, MERGING)
 
     def recommend(self, verdict: VerdictKind) -> tuple[str, ...]:
         """Return what to do about a campaign with this verdict, mildest and most reversible first."""

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -19,16 +19,13 @@ from stillwatch.actions.policy import Policy
 from stillwatch.apps.run import Run
 from stillwatch.apps.tell import Told, tell
 from stillwatch.campaigns.describe import describe, members_of
-from stillwatch.campaigns.weigh import Assessment, assess, findings_of
+from stillwatch.campaigns.judge import judge
 from stillwatch.ingest.engine import MEMORY, THREADS, Engine
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
-from stillwatch.links.pools import find_pools
-from stillwatch.links.workloads import group_by_frame, merge_workloads
 from stillwatch.model import UsageError, VerdictKind
 from stillwatch.signals.base import Signal
 from stillwatch.signals.roster import ROSTER
 from stillwatch.sketch.exchanges import SketchedExchanges, sketch_exchanges
-from stillwatch.sketch.groups import GroupSketch, Membership, sketch_groups
 from stillwatch.sketch.licences import apply_licences
 from stillwatch.sketch.population import Population, summarise_accounts
 from stillwatch.sketch.registered import register_templates
@@ -79,10 +76,12 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
             public = register_templates(chosen.templates, counts)
             population = dataclasses.replace(population, public_templates=public)
         clock.lap("accounts")
-        judged, membership, pools = judge(engine, sketched, population, chosen)
+        judged = judge(engine, sketched, population, chosen.policy.rules(chosen.roster), chosen.progress)
         clock.lap("judge")
         inputs = [part for part in (log, account_rows, licence_rows) if part is not None]
-        told = _conclude(engine, sketched, Told(population, judged, membership, pools), chosen)
+        told = _conclude(
+            engine, sketched, Told(population, judged.assessments, judged.membership, judged.pools), chosen
+        )
         clock.lap("describe")
         manifest = _manifest(inputs, population, chosen, told)
         manifest["timings"] = clock.laps
@@ -90,36 +89,8 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
         return dataclasses.replace(told, rejected=rejected, manifest=manifest)
 
 
-def judge(
-    engine: Engine, exchanges: SketchedExchanges, population: Population, settings: Settings
-) -> tuple[list[Assessment], Membership, np.ndarray[Any, Any]]:
-    """Link, merge and weigh: return every assessed group, the atoms it is made of, and each account's pool."""
-    pools = find_pools(population)
-    settings.progress("linking")
-    first = group_by_frame(population, pools)
-    alone = _weigh(sketch_groups(engine, exchanges, population, first), population, settings)
-    suspicious = [one.group for one in alone if settings.policy.worth_merging(one)]
-    membership = merge_workloads(suspicious, first, pools)
-    changed = np.isin(membership.group, np.unique(membership.group[membership.group != first.group]))
-    kept = [one for one in alone if not np.isin(one.group.group, membership.group[changed])]
-    kept = [one for one in kept if (membership.group == one.group.group).any()]
-    part = Membership(*(getattr(membership, name)[changed] for name in ("group", "account", "frame", "exchanges")))
-    judged = kept + _weigh(sketch_groups(engine, exchanges, population, part), population, settings)
-    return judged, membership, pools
-
-
-def _weigh(groups: Sequence[GroupSketch], population: Population, settings: Settings) -> list[Assessment]:
-    settings.progress(f"weighing {len(groups)} groups")
-    bars, calibration = settings.policy.bars, settings.policy.calibration
-    return [
-        assess(group, population, findings_of(group, population, settings.roster), bars, calibration)
-        for group in groups
-    ]
-
-
 def _conclude(engine: Engine, exchanges: SketchedExchanges, told: Told, settings: Settings) -> Run:
-    least = settings.policy.bars[VerdictKind.DISTILLATION].member_families
-    campaigns = [one for one in told.judged if one.verdict is not VerdictKind.CLEAR and one.tied.sum() > max(least, 2)]
+    campaigns = [one for one in told.judged if one.verdict is not VerdictKind.CLEAR]
     campaigns.sort(key=lambda one: (-one.p, -one.group.exchanges, one.group.group))
     members = members_of(campaigns, told.membership)
     facts, flagged = describe(engine, exchanges, told.population, members)

@@ -34,12 +34,16 @@ class FamilySum:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One campaign's case: its terms against and for innocence, its sums, and how its members are tied."""
+    """One campaign's case: its terms against and for innocence, its sums, and how its members are tied.
+
+    `trust` is what its coordination counts for: below 1 where the group is so small that coincidence may tie it.
+    """
 
     campaign: Campaign
     against: tuple[Evidence, ...]
     innocence: tuple[Evidence, ...]
     sums: tuple[FamilySum, ...]
+    trust: float
     ties: tuple[AttributeEdge, ...]
 
 
@@ -81,13 +85,10 @@ def explain(run: Run, subject: str) -> Explanation:
 def _cause(story: Story, ties: Iterable[AttributeEdge]) -> Cause:
     order = {axis: place for place, axis in enumerate(Axis)}
     terms = sorted(story.evidence, key=lambda term: (order[term.axis], -term.bits, term.signal))
-    return Cause(
-        story.campaign,
-        tuple(term for term in terms if term.bits >= 0),
-        tuple(term for term in terms if term.bits < 0),
-        _sums(terms),
-        tuple(ties),
-    )
+    against = tuple(term for term in terms if term.bits >= 0)
+    innocence = tuple(term for term in terms if term.bits < 0)
+    sums = _sums(terms)
+    return Cause(story.campaign, against, innocence, sums, _trust(story.campaign, sums), tuple(ties))
 
 
 def _sums(terms: Sequence[Evidence]) -> tuple[FamilySum, ...]:
@@ -102,14 +103,21 @@ def _sums(terms: Sequence[Evidence]) -> tuple[FamilySum, ...]:
     return tuple(sums)
 
 
+def _trust(campaign: Campaign, sums: Sequence[FamilySum]) -> float:
+    """What was left of coordination's gains when the group's size was taken into account."""
+    parts = [part.counts for part in sums if part.axis is Axis.COORDINATION]
+    gains, losses = sum(bits for bits in parts if bits > 0), sum(bits for bits in parts if bits < 0)
+    return round((campaign.coordination_bits - losses) / gains, 2) if gains else 1.0
+
+
 def _signal_of(term: Evidence) -> Signal:
     return Signal(term.signal, term.axis, term.family, (), "", lambda _group, _population: None)
 
 
 def _because_campaign(campaign: Campaign) -> str:
     return (
-        f"{campaign.accounts:,} accounts and {campaign.exchanges:,} exchanges are linked and judged as one campaign; "
-        "an axis that lacks evidence would have kept the verdict down"
+        f"{campaign.accounts:,} accounts and {campaign.exchanges:,} exchanges are linked and judged as one; "
+        "a verdict needs evidence on all three axes"
     )
 
 

@@ -137,6 +137,8 @@ def _print_sums(cause: Cause, console: Console) -> None:
                 f"ceiling {each.ceiling:.0f}",
                 style="dim",
             )
+        if axis is Axis.COORDINATION and cause.trust < 1:
+            console.print(f"    counts for {cause.trust:.0%}: a small group may be tied by coincidence", style="dim")
 
 
 def _print_ties(ties: Sequence[AttributeEdge], console: Console, whose: str) -> None:

@@ -43,7 +43,9 @@ def members_of(assessments: Sequence[Assessment], membership: Membership) -> Mem
         own = membership.group == assessment.group.group
         own &= np.isin(membership.account, assessment.group.accounts[assessment.tied])
         at = np.flatnonzero(own)
-        parts.append((np.full(len(at), position), membership.account[at], membership.frame[at], membership.exchanges[at]))
+        parts.append(
+            (np.full(len(at), position), membership.account[at], membership.frame[at], membership.exchanges[at])
+        )
     if not parts:
         none = np.zeros(0, np.int64)
         return Membership(none, none, none, none)

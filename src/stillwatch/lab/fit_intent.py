@@ -156,6 +156,10 @@ def _source_of(row: dict[str, Any]) -> str:
     return next(name for name in named if name in row["source"])
 
 
+def _words_of(message: Any) -> str:
+    return str(message["content"]) if isinstance(message, dict) else str(message)
+
+
 def read_sources() -> list[Example]:
     """Read the material of other sources, labelled as far as its origin says what it is."""
     found: list[Example] = []
@@ -178,7 +182,8 @@ def read_sources() -> list[Example]:
             text = f"{row['text']}\n{row['input']}" if row.get("input") else row["text"]
             found.append(Example(text, "", "en", source, -1))
     for row in _rows("eval_requests"):
-        text = "\n".join(str(message["content"]) for message in row["input"])
+        asked = row["input"]
+        text = asked if isinstance(asked, str) else "\n".join(_words_of(message) for message in asked)
         half = "evals-a" if hashlib.sha256(row["eval"].encode()).digest()[0] % 2 else "evals-b"
         label = f"eval:{row['eval']}"
         found.append(Example(text, "unknown" if "modelgraded" in row["eval"] else label, "", half, -1))

@@ -17,7 +17,7 @@ from stillwatch.sketch.population import Ints, Population
 
 MIN_ACCOUNTS = 3
 MIN_EXCHANGES = 30
-MIN_OVERLAP = 0.25  # common accounts over all (Jaccard), for two frames to be considered one workload's
+MIN_OVERLAP = 0.4  # common accounts over all (Jaccard), for two frames to be considered one workload's
 ALIKE = 0.55  # similarity from which two templates are one workload's
 
 

@@ -23,10 +23,10 @@ NAMED, VERIFIED = -4.0, -8.0
     runbook="Confirm the organisation's contract; treat the accounts as one customer.",
 )
 def declared_organisation(group: GroupSketch, population: Population) -> Finding | None:
-    """Negative bits when four of five members are of one organisation; more when a business check stands behind it."""
-    share, _ = declared_share(group, population)
+    """Negative bits when four of five members share a declared organisation; more when a business check stands behind it."""
+    share, organisations = declared_share(group, population)
     if share < MOSTLY:
         return None
     checked = any(word == "business" for word in population.words["verification"][group.accounts])
-    because = f"{share:.0%} of members declare one organisation{', verified as a business' if checked else ''}"
+    because = f"{share:.0%} of members declare {organisations} organisation(s) together{', verified as a business' if checked else ''}"
     return Finding(VERIFIED if checked else NAMED, because)

@@ -28,8 +28,10 @@ def disposable_identity(group: GroupSketch, population: Population) -> Finding |
     """Bits of members with weak verification, against all other accounts."""
     weak = np.array([(word or "") in WEAK for word in population.words["verification"]])
     others = rest(population, group.accounts)
+    if not len(others):
+        return None
     inside = float(weak[group.accounts].mean())
-    outside = float(weak[others].mean()) if len(others) else 0.0
+    outside = float(weak[others].mean())
     bits = clip(2.0 * float(np.log2((inside + 0.1) / (outside + 0.1))), 0.0, CAP)
     because = f"{inside:.0%} of members are weakly verified ({outside:.0%} elsewhere)"
     return Finding(bits, because) if bits > 0.1 else None

@@ -36,5 +36,7 @@ def harness_repetition(group: GroupSketch, population: Population) -> Finding | 
     bits = -clip(12.0 * max(overlap - 0.03, 0.0) + 3.0 * max(repeats - 0.05, 0.0), 0.0, -CAP)
     if bits > -0.1:
         return None
-    because = f"two members share {overlap:.0%} of their questions; {repeats:.0%} of questions come from several members"
+    because = (
+        f"two members share {overlap:.0%} of their questions; {repeats:.0%} of questions come from several members"
+    )
     return Finding(bits, because, group.cites)

@@ -29,6 +29,8 @@ def harvest_shape(group: GroupSketch, population: Population) -> Finding | None:
     if group.exchanges < MIN_EXCHANGES:
         return None
     others = rest(population, group.accounts)
+    if not len(others):
+        return None
     bits, words = 0.0, []
     if "turns" in population.present:
         single = group.sums["single"].sum() / group.exchanges

@@ -30,8 +30,10 @@ def no_ramp(group: GroupSketch, population: Population) -> Finding | None:
     known = population.created_at != NEVER
     fresh = known & (population.usage["first_ts"] - population.created_at < 2 * DAY_US)
     others = rest(population, group.accounts)
+    if not len(others):
+        return None
     inside = float((busy & fresh)[group.accounts].mean())
-    outside = float((busy & fresh)[others].mean()) if len(others) else 0.0
+    outside = float((busy & fresh)[others].mean())
     bits = clip(float(np.log2((inside + 0.05) / (outside + 0.05))), 0.0, CAP)
     because = f"{inside:.0%} of members were at full load within 2 days of signup ({outside:.0%} elsewhere)"
     return Finding(bits, because) if bits > 0.1 else None

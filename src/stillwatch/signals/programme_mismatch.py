@@ -27,10 +27,17 @@ def programme_mismatch(group: GroupSketch, population: Population) -> Finding | 
     """Bits of members in a programme, against all other accounts, where nearly every exchange is new and single-turn."""
     enrolled = np.array([bool(word) for word in population.words["program"]])
     others = rest(population, group.accounts)
+    if not len(others):
+        return None
     inside = float(enrolled[group.accounts].mean())
-    outside = float(enrolled[others].mean()) if len(others) else 0.0
+    outside = float(enrolled[others].mean())
     devoted = float(np.median(devotion(group, population)))
-    harvest = devoted * group.fill["fills"] / max(group.exchanges, 1) * float(group.sums["single"].sum() / max(group.exchanges, 1))
+    harvest = (
+        devoted
+        * group.fill["fills"]
+        / max(group.exchanges, 1)
+        * float(group.sums["single"].sum() / max(group.exchanges, 1))
+    )
     bits = clip(float(np.log2((inside + 0.02) / (outside + 0.02))) * (5.0 * harvest - 4.0), 0.0, CAP)
     if bits <= 0.1 or inside < 0.2:
         return None

@@ -28,6 +28,8 @@ def rubric_elicitation(group: GroupSketch, population: Population) -> Finding | 
         return None
     share = float(group.sums["rubric"].sum()) / group.exchanges
     others = rest(population, group.accounts)
+    if not len(others):
+        return None
     base = float(population.usage["rubric"][others].sum() / max(population.usage["exchanges"][others].sum(), 1))
     bits = clip(over(share, base, 0.02), 0.0, CAP) if share >= 0.1 else 0.0
     because = f"{share:.0%} of exchanges ask for numeric grades against a rubric; {base:.1%} elsewhere"

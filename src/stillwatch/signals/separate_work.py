@@ -25,4 +25,8 @@ def separate_work(group: GroupSketch, population: Population) -> Finding | None:
     del population
     common = float(group.common.sum()) / max(group.exchanges, 1)
     bits = ALONE * (1.0 - min(common / 0.5, 1.0))
-    return Finding(bits, f"only {common:.0%} of exchanges fill frames that members have in common") if bits < -0.1 else None
+    return (
+        Finding(bits, f"only {common:.0%} of exchanges fill frames that members have in common")
+        if bits < -0.1
+        else None
+    )

@@ -27,8 +27,10 @@ def stack_mismatch(group: GroupSketch, population: Population) -> Finding | None
     """Bits of members with three or more networks and one client, against all other accounts."""
     odd = (population.usage["asns"] >= 3) & (population.usage["stacks"] <= 1)
     others = rest(population, group.accounts)
+    if not len(others):
+        return None
     inside = float(odd[group.accounts].mean())
-    outside = float(odd[others].mean()) if len(others) else 0.0
+    outside = float(odd[others].mean())
     bits = clip(float(np.log2((inside + 0.02) / (outside + 0.02))), 0.0, CAP)
     because = f"{inside:.0%} of members use one client from 3 or more networks ({outside:.0%} elsewhere)"
     return Finding(bits, because, group.cites) if bits > 0.1 and inside >= 0.1 else None

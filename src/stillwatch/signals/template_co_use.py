@@ -30,7 +30,5 @@ def template_co_use(group: GroupSketch, population: Population) -> Finding | Non
     mean = float(bits.mean())
     if mean <= 0.1:
         return None
-    because = (
-        f"{group.size} of {population.size} accounts fill {len(group.frames)} template(s), and nobody else does"
-    )
+    because = f"{group.size} of {population.size} accounts fill {len(group.frames)} template(s), and nobody else does"
     return Finding(mean, because, group.cites, bits)

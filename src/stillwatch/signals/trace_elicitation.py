@@ -28,6 +28,8 @@ def trace_elicitation(group: GroupSketch, population: Population) -> Finding | N
         return None
     share = float(group.sums["trace"].sum()) / group.exchanges
     others = rest(population, group.accounts)
+    if not len(others):
+        return None
     base = float(population.usage["trace"][others].sum() / max(population.usage["exchanges"][others].sum(), 1))
     bits = clip(over(share, base, 0.02), 0.0, CAP) if share >= 0.1 else 0.0
     because = f"{share:.0%} of exchanges ask for reasoning traces; {base:.1%} elsewhere"

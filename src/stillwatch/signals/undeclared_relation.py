@@ -57,16 +57,14 @@ def undeclared_relation(group: GroupSketch, population: Population) -> Finding |
     bits = clip(float(tied.mean()) * (1.0 - declared) * group.size / (group.size + FEW), 0.0, CAP)
     if bits <= 0.1:
         return None
-    because = (
-        f"{int((ties > SILENT).sum())} members are tied beyond content; {1 - declared:.0%} name no common owner"
-    )
+    because = f"{int((ties > SILENT).sum())} members are tied beyond content; {1 - declared:.0%} name no common owner"
     return Finding(bits, because, group.cites)
 
 
-def declared_share(group: GroupSketch, population: Population) -> tuple[float, str]:
-    """Return the share of members in the group's largest declared organisation, and its name."""
+def declared_share(group: GroupSketch, population: Population) -> tuple[float, int]:
+    """Return the share of members who declare an organisation together with another member, and how many there are."""
     orgs = [org for org in population.words["org_id"][group.accounts] if org]
     if not orgs:
-        return 0.0, ""
-    names, counts = np.unique(np.array(orgs, dtype=str), return_counts=True)
-    return float(counts.max() / group.size), str(names[counts.argmax()])
+        return 0.0, 0
+    _, counts = np.unique(np.array(orgs, dtype=str), return_counts=True)
+    return float(counts[counts >= 2].sum() / group.size), int((counts >= 2).sum())

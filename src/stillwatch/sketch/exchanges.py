@@ -105,7 +105,8 @@ def _sketch_batch(
     made = {
         "template_key": template,
         "fill_hash": fill,
-        "system_key": np.where(framed.template_key != 0, framed.template_key, hash_strings(system, key)) ^ _systems(system),
+        "system_key": np.where(framed.template_key != 0, framed.template_key, hash_strings(system, key))
+        ^ _systems(system),
         "tools_key": hash_strings(joined, key),
         "trace": (intent.trace >= LIKELY).astype(np.int8),
         "rubric": (intent.rubric >= LIKELY).astype(np.int8),

@@ -254,7 +254,9 @@ def tokenise(data, start, end, tables, key, masked, exact):  # type: ignore[no-u
             continue
         if in_word:
             token = mix(word)
-            count = _put(masked, exact, count, token, token & _PLAIN if digits == nothing else mix(token ^ digits) | _HAS_DIGITS)
+            count = _put(
+                masked, exact, count, token, token & _PLAIN if digits == nothing else mix(token ^ digits) | _HAS_DIGITS
+            )
             word, digits = seed, nothing
             in_word, in_digits = False, False
             before, last = nothing, nothing
@@ -268,7 +270,9 @@ def tokenise(data, start, end, tables, key, masked, exact):  # type: ignore[no-u
             before, last = nothing, nothing
     if in_word:
         token = mix(word)
-        count = _put(masked, exact, count, token, token & _PLAIN if digits == nothing else mix(token ^ digits) | _HAS_DIGITS)
+        count = _put(
+            masked, exact, count, token, token & _PLAIN if digits == nothing else mix(token ^ digits) | _HAS_DIGITS
+        )
     if count > MAX_TOKENS:
         turn = HEAD_TOKENS + (count - HEAD_TOKENS) % TAIL_TOKENS  # where the tail's oldest token lies
         for tokens in (masked, exact):

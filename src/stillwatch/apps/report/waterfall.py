@@ -75,7 +75,7 @@ def draw_waterfall(campaign: Campaign, evidence: Sequence[Evidence]) -> Waterfal
 
 
 def _terms(evidence: list[Evidence], total: float) -> list[_Term]:
-    """What speaks for the verdict first, then what speaks against it, then what the cap on each family takes off."""
+    """What speaks for the verdict first, then what speaks against it, then what overlap between them takes off."""
     ranked = sorted(evidence, key=lambda one: (-abs(one.bits), one.signal, one.because))
     drawn, small = ranked[:MAX_STEPS], ranked[MAX_STEPS:]
     drawn.sort(key=lambda one: (-one.bits, one.signal, one.because))
@@ -85,7 +85,8 @@ def _terms(evidence: list[Evidence], total: float) -> list[_Term]:
         terms.append((plural(len(small), "smaller term"), "in the table", rest, "for" if rest >= 0 else "against"))
     gap = total - sum(one.bits for one in evidence)
     if evidence and abs(gap) >= _NOTHING:
-        terms.append(("adjustment", "overlap, few accounts", gap, "adjust"))
+        why = "overlap, few accounts" if evidence[0].axis is Axis.COORDINATION else "overlap"
+        terms.append(("adjustment", why, gap, "adjust"))
     return terms
 
 
