@@ -201,8 +201,9 @@ def measure(corpus: Corpus) -> tuple[TemplateKeys, dict[str, list[tuple[float, f
     for block in np.split(order, np.flatnonzero(np.diff(group)) + 1):
         at = int(block[0])
         if corpus.template[at] >= 0:
-            rates[f"{corpus.source[at]} at {corpus.share[at]} %"].append(sharing(keys.template_key[block]))
-            rates[f"all at {corpus.share[at]} %"].append(rates[f"{corpus.source[at]} at {corpus.share[at]} %"][-1])
+            rate = sharing(keys.template_key[block])
+            for kind in ("all", corpus.source[at]):
+                rates[f"{kind} at {corpus.share[at]} %"].append(rate)
     return keys, rates
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import stillwatch as sw
+from stillwatch.ingest.columns import LICENCE_COLUMNS
 
 PUBLIC = {
     "AttributeEdge", "Axis", "Bars", "Calibration", "Campaign", "Claim", "Evidence", "Explanation", "Family", "Grade",
@@ -83,10 +84,12 @@ def test_every_kind_of_input_gives_the_same_run(kind: str, small_traffic: Path, 
     read = KINDS[kind]
     accounts = small_traffic / "accounts.parquet"
     in_memory = kind not in {"a path as text", "a list of paths", "a glob"}
+    text = pc.ConvertOptions(column_types={column.name: "string" for column in LICENCE_COLUMNS})
+    licences = pc.read_csv(small_traffic / "licences.csv", convert_options=text)
     run = sw.detect(
         read(small_traffic / "exchanges.parquet"),
         accounts=read(accounts) if in_memory else accounts,
-        licences=pc.read_csv(small_traffic / "licences.csv") if in_memory else small_traffic / "licences.csv",
+        licences=licences if in_memory else small_traffic / "licences.csv",
     )
     assert run.campaigns.num_rows
     for table in ("verdicts", "campaigns", "evidence", "flagged"):

@@ -87,13 +87,13 @@ def detect(
             fields=_read_fields(field), templates=templates, previous=previous, progress=told, engine=engine
         )
         run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
-        written = sw.write_run(run, out)
+        sw.write_run(run, out)
     if as_json:
         _print_json({"out": str(out), "manifest": run.manifest, "campaigns": run.campaigns.to_pylist()})
     else:
         terminal.print_run(run, _data())
     if not quiet:
-        _say(f"report: {written / 'report.html'}")
+        _say(f"report: {out / 'report.html'}")
     if any(story.campaign.verdict in (VerdictKind.SUSPECT, VerdictKind.DISTILLATION) for story in run.stories):
         raise typer.Exit(FOUND)
 

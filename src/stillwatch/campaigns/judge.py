@@ -36,6 +36,7 @@ class Rules:
             one.group.common.sum() > 0  # what a pool's accounts fill each alone says nothing of the owner
             and one.bits[Axis.COORDINATION] >= self.merging.coordination
             and one.bits[Axis.EXTRACTION] >= self.merging.extraction
+            and one.beyond_content >= self.merging.beyond_content
             and one.families >= self.merging.families
         )
 
@@ -58,7 +59,7 @@ def judge(
     groups = sketch_groups(engine, exchanges, population, first)
     progress(f"weighing {len(groups)} groups")
     alone = _weigh(groups, population, rules)
-    merged = merge_workloads([one.group for one in alone if rules.worth_merging(one)], first, pools)
+    merged = merge_workloads([one.group for one in alone if rules.worth_merging(one)], first)
     roots = np.unique(merged.group[merged.group != first.group])
     part = _of_groups(merged, roots)
     together = _weigh(sketch_groups(engine, exchanges, population, part), population, rules)

@@ -41,6 +41,7 @@ class Bars:
     beyond_content: float  # coordination bits that do not come from what is asked
     families: int  # coordination families that speak
     accounts: int  # tied members
+    exchanges: int  # of the group: less is no training set
     member_families: int  # families that tie one account to the rest
     member_bits: float  # bits beyond content that tie one account to the rest
 
@@ -61,6 +62,7 @@ class Assessment:
     group: GroupSketch = field(repr=False)
     findings: tuple[tuple[Signal, Finding], ...]
     bits: Mapping[Axis, float]
+    beyond_content: float
     families: int
     verdict: VerdictKind
     p: float
@@ -106,9 +108,9 @@ def assess(
             beyond = totals[axis] - families[Family.CONTENT]
             speaking = sum(bits >= SPEAKS for bits in families.values())
     strict = bars[VerdictKind.DISTILLATION]
-    tie, tied = _tie_members(group, findings, strict)
+    tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts] >= 0)
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
-    facts = _Standing(totals, beyond, speaking, int(tied.sum()))
+    facts = _Standing(totals, beyond, speaking, int(tied.sum()), group.exchanges)
     verdict = next((kind for kind in STRICTEST_FIRST if _clears(facts, bars[kind])), VerdictKind.CLEAR)
     margin = min(
         totals[Axis.COORDINATION] - strict.coordination,
@@ -116,11 +118,11 @@ def assess(
         totals[Axis.DECEPTION] - strict.deception,
     )
     margin = min(margin, beyond - strict.beyond_content)
-    if speaking < strict.families or facts.tied < strict.accounts:
+    if speaking < strict.families or facts.tied < strict.accounts or group.exchanges < strict.exchanges:
         margin = min(margin, -1.0)
     p = _probability(margin, calibration)
     member_p = p * _probability(np.minimum(tie - strict.member_bits, 4.0) + 1.0, calibration)
-    return Assessment(group, findings, totals, speaking, verdict, float(p), tied, member_p)
+    return Assessment(group, findings, totals, beyond, speaking, verdict, float(p), tied, member_p)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class _Standing:
     beyond_content: float
     families: int
     tied: int
+    exchanges: int
 
 
 def _clears(standing: _Standing, bar: Bars) -> bool:
@@ -139,11 +142,12 @@ def _clears(standing: _Standing, bar: Bars) -> bool:
         and standing.beyond_content >= bar.beyond_content
         and standing.families >= bar.families
         and standing.tied >= bar.accounts
+        and standing.exchanges >= bar.exchanges
     )
 
 
 def _tie_members(
-    group: GroupSketch, findings: Sequence[tuple[Signal, Finding]], bar: Bars
+    group: GroupSketch, findings: Sequence[tuple[Signal, Finding]], bar: Bars, declared: npt.NDArray[np.bool_]
 ) -> tuple[Bits, npt.NDArray[np.bool_]]:
     """Bits beyond content that tie each member, and who is tied by enough families: no account by one soft edge."""
     families: dict[Family, Bits] = {}
@@ -157,7 +161,8 @@ def _tie_members(
         count += bits >= SPEAKS
         if family is not Family.CONTENT:
             tie += bits
-    return tie, (count >= bar.member_families) & (tie >= bar.member_bits)
+    needed = np.where(declared, 2.0, 1.0) * bar.member_bits  # whoever declares an organisation hides less
+    return tie, (count >= bar.member_families) & (tie >= needed)
 
 
 def _probability(margin: float | Bits, calibration: Calibration) -> Bits:

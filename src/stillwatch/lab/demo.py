@@ -18,6 +18,7 @@ from stillwatch.lab.export import write_traffic
 from stillwatch.lab.report import print_score
 from stillwatch.lab.score import Score, score
 
+MOSTLY = 0.5  # of a campaign's accounts, for it to be called found without a word more
 REQUEST = Request(exchanges=300_000, accounts=6_000, seed=7, split="report")
 
 
@@ -48,19 +49,25 @@ def show(out: Path, request: Request = REQUEST, say: Callable[[str], None] = lam
     say("detecting")
     run = sw.detect(traffic / "exchanges.parquet", traffic / "accounts.parquet", traffic / "licences.csv")
     clock.lap("detect")
-    written = sw.write_run(run, out / "run")
+    sw.write_run(run, out / "run")
     clock.lap("write")
-    return Shown(run, score(written, traffic / "labels"), written / "report.html", clock.laps)
+    return Shown(run, score(out / "run", traffic / "labels"), out / "run" / "report.html", clock.laps)
 
 
 def print_shown(shown: Shown, console: Console) -> None:
     """Say plainly what was found, what was missed and who was wrongly accused; then the tables."""
     result = shown.score
-    found = [one for one in result.campaigns if one.found]
+    found = [one.name for one in result.campaigns if one.found and one.account_recall >= MOSTLY]
+    partly = [
+        f"{one.name} ({one.account_recall:.0%} of its accounts)"
+        for one in result.campaigns
+        if one.found and one.account_recall < MOSTLY
+    ]
     missed = [one.name for one in result.campaigns if not one.found]
     print_score(result, console)
     console.print()
     console.print(f"found: {len(found)} of {len(result.campaigns)} planted campaigns")
+    console.print(f"found in part: {', '.join(partly) or 'none'}")
     console.print(f"missed: {', '.join(missed) or 'none'}")
     console.print(
         f"wrongly accused: {result.innocents_accused:,} of {result.innocents:,} innocent accounts, "

@@ -97,12 +97,47 @@ def read_corpus() -> tuple[Formulation, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Synonyms:
+    """Words of which one may stand for another."""
+
+    words: tuple[str, ...]
+    found: re.Pattern[str]
+
+    def swap(self, text: str, chance: random.Random) -> str:
+        """Replace about half of the occurrences of any of these words by another."""
+        return self.found.sub(lambda match: chance.choice(self.words) if chance.random() < 0.5 else match[0], text)
+
+
+@cache
+def synonyms(language: str) -> tuple[Synonyms, ...]:
+    """Return the groups of words that formulations of this language are reworded with."""
+    spaced = language not in ("zh", "ja", "ko", "th")
+    groups = []
+    for each in read_corpus():
+        if (each.language, each.label) == (language, "synonyms"):
+            words = tuple(each.text.split("|"))
+            longest_first = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+            pattern = rf"\b(?:{longest_first})\b" if spaced else longest_first
+            groups.append(Synonyms(words, re.compile(pattern, re.IGNORECASE)))
+    return tuple(groups)
+
+
 _CHOICE = re.compile(r"\[([^\[\]|]+(?:\|[^\[\]|]+)+)\]")
 
 
-def compose(formulation: Formulation, contents: Sequence[str], chance: random.Random) -> str:
+def reword(text: str, language: str, chance: random.Random) -> str:
+    """Swap words for others that could stand there, so that no single word of a formulation is what is learned."""
+    for group in synonyms(language):
+        text = group.swap(text, chance)
+    return text
+
+
+def compose(formulation: Formulation, contents: Sequence[str], chance: random.Random, rewording: bool = False) -> str:
     """Make one text of a formulation: choose alternatives, fill the slots, sometimes surround it with other content."""
     text = _CHOICE.sub(lambda match: chance.choice(match[1].split("|")), formulation.text)
+    if rewording and formulation.label in VARIANTS:
+        text = reword(text, formulation.language, chance)
     text = re.sub(r"\{[xqa]\}", lambda _: chance.choice(contents), text).replace("{n}", str(chance.randint(2, 16)))
     if formulation.label not in VARIANTS:
         return text
@@ -112,7 +147,7 @@ def compose(formulation: Formulation, contents: Sequence[str], chance: random.Ra
     return separator.join([*(around[:1] if before else []), text, *(around if after else [])])
 
 
-def make_examples(formulations: Iterable[Formulation], seed: int = 7) -> list[Example]:
+def make_examples(formulations: Iterable[Formulation], seed: int = 7, rewording: bool = True) -> list[Example]:
     """Compose the texts of these formulations; slots hold the prompts of the same formulations' languages."""
     formulations = list(formulations)
     contents: dict[str, list[str]] = {}
@@ -121,11 +156,11 @@ def make_examples(formulations: Iterable[Formulation], seed: int = 7) -> list[Ex
             contents.setdefault(each.language, []).append(_CHOICE.sub(lambda match: match[1].split("|")[0], each.text))
     made = []
     for each in formulations:
-        if each.label == "filler":
+        if each.label in ("filler", "synonyms"):
             continue
         chance = random.Random(f"{seed}/{each.language}/{each.text}")
         for _ in range(VARIANTS.get(each.label, 1)):
-            text = compose(each, contents.get(each.language) or contents["en"], chance)
+            text = compose(each, contents.get(each.language) or contents["en"], chance, rewording)
             made.append(Example(text, each.label, each.language, "corpus", each.number))
     return made
 
@@ -402,7 +437,7 @@ def hold_out_formulations(sources: Sequence[Example]) -> HeldOut:
     parts = []
     for fold in range(FOLDS):
         kept = make_examples(each for each in read_corpus() if fold_of(each) != fold)
-        away = make_examples((each for each in read_corpus() if fold_of(each) == fold), seed=8)
+        away = make_examples((each for each in read_corpus() if fold_of(each) == fold), seed=8, rewording=False)
         out = [name for index, name in enumerate(TRAINED) if index % FOLDS == fold]
         away += [example for example in sources if example.source in out and example.label != "unknown"]
         kept += [example for example in sources if example.source in TRAINED and example.source not in out]

@@ -18,7 +18,8 @@ from stillwatch.sketch.population import Ints, Population
 MIN_ACCOUNTS = 3
 MIN_EXCHANGES = 30
 MIN_OVERLAP = 0.4  # common accounts over all (Jaccard), for two frames to be considered one workload's
-ALIKE = 0.55  # similarity from which two templates are one workload's
+CONTAINED = 0.9  # of the smaller one's accounts: a paraphrase that a part of the pool uses
+ALIKE = 0.55  # similarity from which two frames of the same accounts are one workload's
 
 
 def group_by_frame(population: Population, pools: Ints) -> Membership:
@@ -35,8 +36,8 @@ def group_by_frame(population: Population, pools: Ints) -> Membership:
     return Membership(group[chosen], atoms.account[chosen], atoms.frame[chosen], exchanges[chosen])
 
 
-def merge_workloads(groups: Sequence[GroupSketch], membership: Membership, pools: Ints) -> Membership:
-    """Merge the given groups where one scheduler runs them: the same accounts or pool, skill, settings and days.
+def merge_workloads(groups: Sequence[GroupSketch], membership: Membership) -> Membership:
+    """Merge the given groups where one scheduler runs them: the same accounts, skill, settings and days.
 
     Only suspicious groups should be given: people's everyday phrases overlap in everything. The others keep their own
     number; merged groups take the lowest of theirs.
@@ -44,7 +45,7 @@ def merge_workloads(groups: Sequence[GroupSketch], membership: Membership, pools
     if not groups:
         return membership
     parent = np.arange(len(groups))
-    for left, right in _candidates(groups, pools):
+    for left, right in _candidates(groups):
         if _similarity(groups[left], groups[right]) >= ALIKE:
             low, high = sorted((_root(parent, left), _root(parent, right)))
             parent[high] = low
@@ -63,25 +64,21 @@ def _root(parent: npt.NDArray[np.int64], index: int) -> int:
     return index
 
 
-def _candidates(groups: Sequence[GroupSketch], pools: Ints) -> list[tuple[int, int]]:
-    """Pairs of groups that overlap in accounts, or whose accounts are mostly of one pool."""
+def _candidates(groups: Sequence[GroupSketch]) -> list[tuple[int, int]]:
+    """Pairs of groups that overlap in accounts, through the bipartite graph of groups and accounts.
+
+    One scheduler deals its frames to all its accounts; frames on accounts of their own are another owner's, even where
+    one pool runs them all.
+    """
     sizes = np.array([group.size for group in groups])
     row = np.repeat(np.arange(len(groups)), sizes)
     account = np.concatenate([group.accounts for group in groups])
-    incidence = sp.csr_matrix((np.ones(len(row)), (row, account)), shape=(len(groups), len(pools)))
+    incidence = sp.csr_matrix((np.ones(len(row)), (row, account)))
     common = sp.triu(incidence @ incidence.T, k=1).tocoo()
     either = sizes[common.row] + sizes[common.col] - common.data
-    enough = common.data >= np.maximum(MIN_OVERLAP * either, 2)
-    pairs = set(zip(common.row[enough].tolist(), common.col[enough].tolist(), strict=True))
-    homes: dict[int, list[int]] = {}
-    for index, group in enumerate(groups):
-        own = pools[group.accounts]
-        names, counts = np.unique(own[own >= 0], return_counts=True)
-        if len(names) and counts.max() >= group.size / 2:
-            homes.setdefault(int(names[counts.argmax()]), []).append(index)
-    for home in homes.values():
-        pairs |= {(left, right) for at, left in enumerate(home) for right in home[at + 1 :]}
-    return sorted(pairs)
+    smaller = np.minimum(sizes[common.row], sizes[common.col])
+    enough = (common.data >= MIN_OVERLAP * either) | (common.data >= CONTAINED * smaller)
+    return sorted(zip(common.row[enough].tolist(), common.col[enough].tolist(), strict=True))
 
 
 def _similarity(one: GroupSketch, other: GroupSketch) -> float:

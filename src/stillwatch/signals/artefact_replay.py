@@ -29,11 +29,8 @@ def artefact_replay(group: GroupSketch, population: Population) -> Finding | Non
     """Bits from replays across accounts that share no declared organisation."""
     replays = population.replays
     inside = np.isin(replays.minted, group.accounts) & np.isin(replays.submitted, group.accounts)
-    org = population.words["org_id"]
-    if inside.any():
-        pairs = zip(org[replays.minted], org[replays.submitted], strict=True)
-        same = np.array([one is not None and one == other for one, other in pairs])
-        inside &= ~same
+    org = population.organisation
+    inside &= (org[replays.minted] < 0) | (org[replays.minted] != org[replays.submitted])
     times = int(replays.times[inside].sum())
     if times < MIN_TIMES:
         return None

@@ -27,6 +27,6 @@ def declared_organisation(group: GroupSketch, population: Population) -> Finding
     share, organisations = declared_share(group, population)
     if share < MOSTLY:
         return None
-    checked = any(word == "business" for word in population.words["verification"][group.accounts])
+    checked = bool(population.checked[group.accounts].any())
     because = f"{share:.0%} of members declare {organisations} organisation(s) together{', verified as a business' if checked else ''}"
     return Finding(VERIFIED if checked else NAMED, because)

@@ -13,7 +13,6 @@ from stillwatch.signals.statistics import clip, rest
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
-WEAK = ("none", "email", "")
 CAP = 2.5
 
 
@@ -26,7 +25,7 @@ CAP = 2.5
 )
 def disposable_identity(group: GroupSketch, population: Population) -> Finding | None:
     """Bits of members with weak verification, against all other accounts."""
-    weak = np.array([(word or "") in WEAK for word in population.words["verification"]])
+    weak = population.weak
     others = rest(population, group.accounts)
     if not len(others):
         return None

@@ -27,7 +27,7 @@ CAP = 4.0
     runbook="Plot the members' activity on one axis; a cron at the top of the hour or a deadline explains some of it.",
 )
 def loose_synchrony(group: GroupSketch, population: Population) -> Finding | None:
-    """Co-activity over its mean when each member is shifted by days of its kind (SynchroTrap, CCS 2014; shuffled null)."""
+    """Co-activity over its mean with members shifted by days of a kind (SynchroTrap, CCS 2014; shuffled null)."""
     member, minute = group.beats
     busy = np.bincount(member, minlength=group.size) >= MIN_BEATS
     keep = busy[member] if len(member) else np.zeros(0, np.bool_)

@@ -15,7 +15,8 @@ from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
 MIN_EXPECTED = 3.0  # below it, seeing no overlap is no surprise: P(0 | 3) = 0.05
-CAP = 5.0
+MAX_OWN_REPEATS = 0.1  # more is a habit: people repeat themselves and not each other
+CAP = 2.0
 
 
 @signal(
@@ -35,7 +36,8 @@ def pool_partition(group: GroupSketch, population: Population) -> Finding | None
         return None  # no repeats within an account: the pool's size is not identifiable
     expected = group.fill["within_pairs"] / within * across
     overlap = group.fill["pair_overlap"]
-    if expected < MIN_EXPECTED or overlap >= expected / 2:
+    own = 1.0 - float(group.sums["fills"].sum()) / group.exchanges
+    if own > MAX_OWN_REPEATS or expected < MIN_EXPECTED or overlap >= expected / 2:
         return None
     bits = clip((expected - overlap) / np.log(2) / 8 + np.log2(expected / (overlap + 1)) / 2, 0.0, CAP)
     because = f"{overlap} questions were asked by two members where repeats within members predict {expected:.0f}"

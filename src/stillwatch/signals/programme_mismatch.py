@@ -25,7 +25,7 @@ CAP = 2.0
 )
 def programme_mismatch(group: GroupSketch, population: Population) -> Finding | None:
     """Bits of members in a programme, against all other accounts, where nearly every exchange is new and single-turn."""
-    enrolled = np.array([bool(word) for word in population.words["program"]])
+    enrolled = population.enrolled
     others = rest(population, group.accounts)
     if not len(others):
         return None

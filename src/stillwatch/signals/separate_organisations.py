@@ -27,21 +27,20 @@ UNCHECKED = 0.5  # a name costs nothing; a check of the business does
 )
 def separate_organisations(group: GroupSketch, population: Population) -> Finding | None:
     """Negative bits in proportion to how many organisations the members declare, against all other accounts."""
-    orgs = population.words["org_id"]
-    inside = _organisations(group.accounts, population)
-    names = len({org for org in orgs[group.accounts] if org})
+    orgs = population.organisation[group.accounts]
+    named = orgs[orgs >= 0]
+    names = len(np.unique(named))
     others = rest(population, group.accounts)
     if names < MIN_ORGANISATIONS or not len(others):
         return None
     usual = _organisations(others, population) / len(others)
-    share = inside / group.size
-    spread = names / max(sum(1 for org in orgs[group.accounts] if org), 1)
+    share = _organisations(group.accounts, population) / group.size
+    spread = names / len(named)
     bits = STRANGERS * min(share / max(usual, 0.01), 1.0) * min(2.0 * spread, 1.0)
     return Finding(bits, f"members declare {names} different organisations") if bits < -0.1 else None
 
 
 def _organisations(accounts: Ints, population: Population) -> float:
     """Count the accounts that declare an organisation, those without a business check at half."""
-    named = np.array([bool(org) for org in population.words["org_id"][accounts]])
-    checked = population.words["verification"][accounts] == "business"
-    return float((named * np.where(checked, 1.0, UNCHECKED)).sum())
+    named = population.organisation[accounts] >= 0
+    return float((named * np.where(population.checked[accounts], 1.0, UNCHECKED)).sum())

@@ -17,22 +17,26 @@ MUCH = 20  # exchanges in a frame that are work, whatever else the account does
 PRIOR = 2.0  # pseudo-accounts at chance level: one shared value between two strangers then gives a third of certainty
 
 
-def co_use(accounts: Ints, edges: Edges, size: int) -> Bits:
+def co_use(accounts: Ints, edges: Edges, population: Population) -> Bits:
     """Return the bits that tie each member to the group by values it shares with other members.
 
     The mean is taken over those of its values that anyone else shows, so one coincidence among many addresses weighs
-    little (Fellegi and Sunter 1969 with term-frequency adjustment, restated for a group).
+    little. What accounts of one declared organisation share with each other is declared and does not count (Fellegi and
+    Sunter 1969 with term-frequency adjustment, restated for a group).
     """
     lengths = edges.start[accounts + 1] - edges.start[accounts]
     member = np.repeat(np.arange(len(accounts)), lengths)
     offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     value = edges.value[np.repeat(edges.start[accounts], lengths) + offset]
     distinct, code, inside = np.unique(value, return_inverse=True, return_counts=True)
-    others = edges.degree[distinct] - 1
-    shared = others[code] > 0
-    share = np.where(shared, (inside[code] - 1) / np.maximum(others[code], 1), 0.0)
-    inside, around = np.bincount(member, share, len(accounts)), np.bincount(member, shared, len(accounts))
-    return _tie(inside, around, len(accounts), size)
+    org = population.organisation[accounts][member]
+    _, pair, within = np.unique(np.stack([code, org]), axis=1, return_inverse=True, return_counts=True)
+    own = np.where(org >= 0, within[pair.reshape(-1)], 1)  # itself, and its declared colleagues in the group
+    others = edges.degree[distinct][code] - own
+    shared = others > 0
+    share = np.where(shared, (inside[code] - own) / np.maximum(others, 1), 0.0)
+    met, around = np.bincount(member, share, len(accounts)), np.bincount(member, shared, len(accounts))
+    return _tie(met, around, len(accounts), population.size)
 
 
 def near(accounts: Ints, values: Ints, width: int) -> Bits:
@@ -89,7 +93,7 @@ def clip(bits: float, low: float, high: float) -> float:
 
 def tied_by_values(group: GroupSketch, population: Population, kind: str, what: str, *, cap: float) -> Finding | None:
     """Return the finding that members share values of one attribute beyond chance; None where they do not."""
-    bits = np.clip(co_use(group.accounts, population.edges[kind], population.size), -1.0, cap)
+    bits = np.clip(co_use(group.accounts, population.edges[kind], population), -1.0, cap)
     tied = bits > 1.0
     mean = float(bits.mean())
     if abs(mean) < 0.05:

@@ -13,6 +13,7 @@ from stillwatch.signals.statistics import clip
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
+MIN_PEERS = 20
 CAP = 2.0
 
 
@@ -25,17 +26,15 @@ CAP = 2.0
 )
 def subscription_to_usage(group: GroupSketch, population: Population) -> Finding | None:
     """Bits of the median member's output over its plan's median, robust z of logarithms."""
-    plans = population.words["plan"]
-    volume = np.log2(population.usage["output_tokens"] + population.usage["exchanges"] + 1.0)
-    scores = []
-    for plan in sorted({p for p in plans[group.accounts] if p}):
-        same = plans == plan
+    scores: list[float] = []
+    for plan in np.unique(population.plan[group.accounts]):
+        same = population.plan == plan
         same[group.accounts] = False
-        if same.sum() < 20:
+        if plan < 0 or same.sum() < MIN_PEERS:
             continue
-        middle = float(np.median(volume[same]))
-        spread = 1.4826 * float(np.median(np.abs(volume[same] - middle))) + 0.25
-        mine = volume[group.accounts][plans[group.accounts] == plan]
+        middle = float(np.median(population.volume[same]))
+        spread = 1.4826 * float(np.median(np.abs(population.volume[same] - middle))) + 0.25
+        mine = population.volume[group.accounts][population.plan[group.accounts] == plan]
         scores.extend(((mine - middle) / spread).tolist())
     if not scores:
         return None

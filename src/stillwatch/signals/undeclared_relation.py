@@ -63,8 +63,6 @@ def undeclared_relation(group: GroupSketch, population: Population) -> Finding |
 
 def declared_share(group: GroupSketch, population: Population) -> tuple[float, int]:
     """Return the share of members who declare an organisation together with another member, and how many there are."""
-    orgs = [org for org in population.words["org_id"][group.accounts] if org]
-    if not orgs:
-        return 0.0, 0
-    _, counts = np.unique(np.array(orgs, dtype=str), return_counts=True)
+    orgs = population.organisation[group.accounts]
+    _, counts = np.unique(orgs[orgs >= 0], return_counts=True)
     return float(counts[counts >= 2].sum() / group.size), int((counts >= 2).sum())

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
-from stillwatch.sketch.intent import read_intent
+from stillwatch.sketch.intent import CAPABILITIES, read_intent
 from stillwatch.sketch.templates import SketchKey, TemplateCounts, key_prompts
 from stillwatch.sketch.text import hash_strings
 
@@ -28,6 +28,7 @@ PASSED_ON = (
     "status", "artefacts_out", "artefacts_in",
 )  # fmt: skip
 SYSTEM = 0x5157_7177_1357_1357
+AGENTIC = CAPABILITIES.index("agentic")
 LIKELY = 500  # permille: a classifier's even odds
 
 MADE = pa.schema(
@@ -135,7 +136,7 @@ def _shape(table: ir.Table) -> ir.Table:
         stack=ibis.ifelse(unknown, None, stack),
         stack_asn=ibis.ifelse(unknown, None, stack + "|" + table.asn.cast("string").fill_null("")),
         single=(table.turns.fill_null(1) <= 2).cast("int64"),
-        talk=((table.turns.fill_null(1) > 2) & (table.tools_key == 0)).cast("int64"),
+        talk=((table.turns.fill_null(1) > 2) & (table.tools_key == 0) & (table.capability != AGENTIC)).cast("int64"),
         saturated=(table.output_tokens >= table.max_tokens * 9 // 10).fill_null(False).cast("int64"),
         denied=table.status.isin([401, 403, 429]).fill_null(False).cast("int64"),
     )

@@ -46,7 +46,7 @@ def _usage(engine: Engine, rows: ir.Table, accounts: pa.Array, terms: dict[str, 
     """Return exchanges, exchanges outside the terms, and output tokens within them, over all covered accounts."""
     covered = engine.register("licensed", pa.table({"account_id": accounts}))
     own = rows.inner_join(covered, "account_id")
-    within = ibis.literal(True)
+    within = own.account_id.notnull()  # a column, not a literal: a licence without terms is summed up too
     if terms["models"]:
         within = within & own.model.isin(terms["models"])
     if terms["capabilities"]:

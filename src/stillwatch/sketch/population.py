@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import ibis.expr.types as ir
 import numpy as np
@@ -61,7 +62,7 @@ class Replays:
     cites: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the views below are computed once
 class Population:
     """All accounts of a run, by index in `ids`, which is sorted. Times are µs since 1970, UTC; NEVER where not known."""
 
@@ -88,6 +89,36 @@ class Population:
     def size(self) -> int:
         """Return the number of accounts."""
         return len(self.ids)
+
+    @cached_property
+    def weak(self) -> npt.NDArray[np.bool_]:
+        """Accounts that gave no more than a mail address."""
+        return np.array([(word or "none") in ("none", "email") for word in self.words["verification"]], np.bool_)
+
+    @cached_property
+    def checked(self) -> npt.NDArray[np.bool_]:
+        """Accounts with a business check behind them."""
+        return np.array([word == "business" for word in self.words["verification"]], np.bool_)
+
+    @cached_property
+    def enrolled(self) -> npt.NDArray[np.bool_]:
+        """Accounts in a discounted programme."""
+        return np.array([bool(word) for word in self.words["program"]], np.bool_)
+
+    @cached_property
+    def organisation(self) -> Ints:
+        """A code for each account's declared organisation; -1 for none."""
+        return _codes(self.words["org_id"])
+
+    @cached_property
+    def plan(self) -> Ints:
+        """A code for each account's plan; -1 for none."""
+        return _codes(self.words["plan"])
+
+    @cached_property
+    def volume(self) -> npt.NDArray[np.float64]:
+        """Output tokens and exchanges of each account, log2."""
+        return np.log2(self.usage["output_tokens"] + self.usage["exchanges"] + 1.0)
 
 
 def summarise_accounts(
@@ -230,6 +261,11 @@ def _ints(column: pa.ChunkedArray) -> Ints:
 
 def _times(column: pa.ChunkedArray) -> Ints:
     return _ints(column.cast(pa.timestamp("us")).cast(pa.int64()))
+
+
+def _codes(words: npt.NDArray[np.object_]) -> Ints:
+    names = {name: code for code, name in enumerate(sorted({word for word in words if word}))}
+    return np.array([names[word] if word else -1 for word in words], np.int64)
 
 
 def _words(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:

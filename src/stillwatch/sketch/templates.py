@@ -176,11 +176,12 @@ class TemplateKeys:
     frame_permille: npt.NDArray[np.int16]
 
 
-MIN_RUN = 4  # shingles at one level; fewer are a phrase of the language, or span the seam of a frame and a fill
+MIN_RUN = 5  # shingles at one level; fewer are a phrase of the language, or span the seam of a frame and a fill
 MIN_SPECIFIC = 8  # shingles by which a rarer frame behind a popular one must show itself; a categorical slot is shorter
 POPULAR = 8  # a frame at the start this many times as common as one at the end is a preamble that strangers share
-TRUSTED = 1
-MIN_INNER = 6  # shingles at one level inside the prompt, where no end of the prompt vouches for the frame
+FRONT_LEAD = 8  # shingles; of two frames the one at the start names the prompt, unless it is this much shorter
+MIN_SHORT = 2
+MIN_INNER = 5  # pairs of neighbours at one level inside the prompt, where no end of the prompt vouches for the frame
 
 
 @njit(nogil=True, cache=True)
@@ -231,16 +232,18 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
 
 
 @njit(nogil=True, cache=True)
-def _mass(counts, length, level, slack):  # type: ignore[no-untyped-def]
-    """Count the shingles of the whole prompt at this very level: a frame's pieces have one count, other text does not."""
-    mass = 0
+def _mass(counts, length, level, tolerance):  # type: ignore[no-untyped-def]
+    """Count the neighbours that are both at this very level, over the whole prompt."""
+    mass, before = 0, False
     for at in range(length):
-        mass += abs(counts[at] - level) <= slack
+        here = abs(counts[at] - level) <= tolerance
+        mass += here and before
+        before = here
     return mass
 
 
 @njit(nogil=True, cache=True)
-def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
+def _find_inner(counts, length, threshold, tolerance):  # type: ignore[no-untyped-def]
     """Return the level with the greatest mass and its longest stretch: (level, mass, from, to); mass 0: none.
 
     Where no end of the prompt vouches for a frame, evenness must: all pieces of a frame come equally often, while the
@@ -249,8 +252,8 @@ def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-de
     level, mass = np.int64(0), MIN_INNER - 1
     for at in range(1, length):
         count = counts[at]
-        if count >= threshold and count != level and abs(count - counts[at - 1]) <= slack:
-            here = _mass(counts, length, count, slack)
+        if count >= threshold and count != level and abs(count - counts[at - 1]) <= tolerance:
+            here = _mass(counts, length, count, tolerance)
             if here > mass or (here == mass and count > level):
                 level, mass = count, here
     if level == 0:
@@ -259,8 +262,8 @@ def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-de
     at = 0
     while at < length:
         begin, size = at, 0
-        while at < length and counts[at] >= level - slack:
-            size += counts[at] <= level + slack
+        while at < length and counts[at] >= level - tolerance:
+            size += counts[at] <= level + tolerance
             at += 1
         if size > longest:
             longest, first, last = size, begin, at
@@ -269,22 +272,35 @@ def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True, cache=True)
+def _find_short(counts, length, threshold, tolerance):  # type: ignore[no-untyped-def]
+    """Return a frame of four to six words at the start, if it is even to the last shingle: (level, size, from, to).
+
+    "Summarise the following text" is; the counts of "what is the" fall with every word.
+    """
+    size = 0
+    while size < length and counts[size] >= threshold and abs(counts[size] - counts[0]) <= tolerance:
+        size += 1
+    ended = size == length or counts[size] < threshold or not _near(counts[size], counts[0])
+    if size < MIN_SHORT or not ended:
+        return 0, 0, 0, 1
+    return counts[0], size, 0, size
+
+
+@njit(nogil=True, cache=True)
 def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
     """Return the frame's naming stretch: (level, size, from, to); size 0: the prompt has no template."""
     front = _find_plateau(counts, length, threshold, slack, False)
     back = _find_plateau(counts, length, threshold, slack, True)
-    if front[1] and back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
+    if front[1] == 0 and back[1] == 0:
+        inner = _find_inner(counts, length, threshold, slack // 2)
+        return inner if inner[1] else _find_short(counts, length, threshold, slack // 2)
+    if front[1] == 0:
         return back
-    front_weight = front[1] + _mass(counts, length, front[0], slack) if front[1] else 0
-    back_weight = back[1] + _mass(counts, length, back[0], slack) if back[1] else 0
-    if front[1] and (_near(front[0], back[0]) or front_weight >= back_weight):
-        outer, weight = front, front_weight
-    else:
-        outer, weight = back, back_weight
-    if outer[1] >= TRUSTED:
-        return outer
-    inner = _find_inner(counts, length, threshold, slack)
-    return inner if inner[1] > weight else outer
+    if back[1] == 0 or _near(front[0], back[0]):
+        return front
+    if back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
+        return back
+    return front if front[1] + FRONT_LEAD >= back[1] else back
 
 
 @njit(nogil=True, cache=True)
