@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from stillwatch.lab.compose import Request, compose
-from stillwatch.lab.export import write_traffic
-
 
 @pytest.fixture(scope="session")
 def small_traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with exchanges.parquet, accounts.parquet, licences.csv and labels/."""
+    from stillwatch.lab.compose import Request, compose  # here: most tests need no traffic
+    from stillwatch.lab.export import write_traffic
+
     out = tmp_path_factory.mktemp("traffic")
     write_traffic(compose(Request(exchanges=12_000, accounts=900, seed=3)), out)
     return out

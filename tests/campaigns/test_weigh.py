@@ -7,11 +7,13 @@ import pytest
 
 from stillwatch.campaigns.weigh import CEILING, add_up, findings_of
 from stillwatch.model import Axis, Family, VerdictKind
-from stillwatch.signals.base import Signal
+from stillwatch.signals.base import Finding, Signal
 from stillwatch.signals.roster import ROSTER
 from tests.campaigns.evidence import ATTACK, RING, C, D, E, ring, said, weighed, without
 from tests.signals.build import among, group
 from tests.signals.scenes import SCENES
+
+ASK_ALL = float("-inf")
 
 
 def test_an_attack_on_all_three_axes_is_distillation():
@@ -165,13 +167,23 @@ def test_silent_signals_and_signals_without_their_columns_leave_nothing():
         Signal("silent", C, Family.TIMING, (), "Look.", lambda group, population: None),
         Signal("blind", C, Family.TIMING, ("no_such_column",), "Look.", never),
     )
-    assert findings_of(sketch, population, roster) == ()
+    assert findings_of(sketch, population, roster, ASK_ALL) == ()
     assert not asked
+
+
+def test_a_group_that_nothing_coordinates_is_not_asked_about_the_other_axes():
+    sketch, population = SCENES["strangers"]()
+    roster = tuple(
+        Signal(f"says-{axis}", axis, Family.TIMING, (), "Look.", lambda group, population: Finding(1.0, "1 of 1"))
+        for axis in (D, C, E)
+    )
+    assert [signal.axis for signal, _ in findings_of(sketch, population, roster, 2.0)] == [C]
+    assert [signal.axis for signal, _ in findings_of(sketch, population, roster, 0.5)] == [D, C, E]
 
 
 def test_the_ring_of_the_scenes_is_found_and_its_innocents_are_not():
     verdicts = {
-        name: weighed(findings_of(*SCENES[name](), ROSTER), *SCENES[name]()).verdict
+        name: weighed(findings_of(*SCENES[name](), ROSTER, ASK_ALL), *SCENES[name]()).verdict
         for name in ("ring", "course", "companies", "strangers", "nothing_known", "whole_population")
     }
     assert verdicts.pop("ring") is VerdictKind.DISTILLATION

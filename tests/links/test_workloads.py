@@ -42,10 +42,10 @@ def members_of(groups: Sequence[GroupSketch]) -> Membership:
     return Membership(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def merged(groups: Sequence[GroupSketch], pools: np.ndarray = NO_POOLS) -> dict[int, int]:
+def merged(groups: Sequence[GroupSketch]) -> dict[int, int]:
     """Return the group of each frame after merging."""
     membership = members_of(groups)
-    after = merge_workloads(groups, membership, pools)
+    after = merge_workloads(groups, membership)
     assert np.array_equal(after.account, membership.account)
     return dict(zip(after.frame.tolist(), after.group.tolist(), strict=True))
 
@@ -56,18 +56,20 @@ def test_paraphrases_of_one_script_are_one_workload():
 
 def test_three_owners_of_the_same_accounts_are_three_workloads():
     groups = [script(1, **REASONING), script(2, **CODING), script(3, **GRADING)]
-    assert merged(groups, ONE_POOL) == {1: 1, 2: 2, 3: 3}
+    assert merged(groups) == {1: 1, 2: 2, 3: 3}
 
 
 def test_paraphrases_merge_and_other_owners_stay_apart():
     groups = [script(1, **REASONING), script(2, **CODING), script(3, **REASONING), script(4, **CODING)]
-    assert merged(groups, ONE_POOL) == {1: 1, 2: 2, 3: 1, 4: 2}
+    assert merged(groups) == {1: 1, 2: 2, 3: 1, 4: 2}
 
 
-def test_paraphrases_dealt_out_over_a_pool_are_one_workload_although_no_account_fills_both():
-    groups = [script(1, RING[:15], **REASONING), script(2, RING[15:], **REASONING)]
-    assert merged(groups, ONE_POOL) == {1: 1, 2: 1}
-    assert merged(groups, NO_POOLS) == {1: 1, 2: 2}
+def test_frames_on_accounts_of_their_own_are_another_owners_work():
+    assert merged([script(1, RING[:15], **REASONING), script(2, RING[15:], **REASONING)]) == {1: 1, 2: 2}
+
+
+def test_a_paraphrase_that_a_part_of_the_accounts_fills_belongs_to_the_script():
+    assert merged([script(1, **REASONING), script(2, RING[:8], **REASONING)]) == {1: 1, 2: 1}
 
 
 def test_strangers_with_the_same_kind_of_work_are_not_merged():
@@ -84,7 +86,7 @@ def test_groups_that_are_not_suspicious_keep_their_number():
     innocent = script(9, range(1, 200, 2))
     groups = [script(1, **REASONING), script(2, **REASONING)]
     membership = members_of([*groups, innocent])
-    after = merge_workloads(groups, membership, NO_POOLS)
+    after = merge_workloads(groups, membership)
     assert set(after.group[after.frame == 9].tolist()) == {9}
     assert set(after.group[after.frame != 9].tolist()) == {1}
 
@@ -99,7 +101,7 @@ def test_order_of_groups_has_no_effect_on_what_is_merged():
 def test_nothing_to_merge_leaves_all_as_it_was():
     none = np.zeros(0, np.int64)
     membership = Membership(none, none, none, none)
-    assert merge_workloads([], membership, NO_POOLS) is membership
+    assert merge_workloads([], membership) is membership
 
 
 def test_a_frame_that_several_accounts_fill_is_a_group():

@@ -86,7 +86,7 @@ def group(
     first = START + chance.integers(0, 10 * DAY_US, size)
     values: dict[str, Any] = {
         "exchanges": counts,
-        "fills": [len(set(questions)) for questions in asked],
+        "fills": [len(np.unique(np.asarray(questions))) for questions in asked],
         "first_ts": first,
         "last_ts": END - chance.integers(0, 3 * DAY_US, size),
         "single": counts // 3,
@@ -315,18 +315,19 @@ def _replays_of(replays: Sequence[tuple[int, int, int]]) -> Replays:
 
 
 def _fill_sums(asked: Sequence[Sequence[int]]) -> dict[str, int]:
-    times: dict[int, list[int]] = {}  # by question: how often each member that asked it did
-    for questions in asked:
-        for question, count in zip(*np.unique(np.asarray(questions, np.int64), return_counts=True), strict=True):
-            times.setdefault(int(question), []).append(int(count))
+    member = np.repeat(np.arange(len(asked)), [len(questions) for questions in asked])
+    question = np.concatenate([*(np.asarray(questions, np.int64) for questions in asked), np.zeros(0, np.int64)])
+    pairs, by_member = np.unique(np.stack([question, member]), axis=1, return_counts=True)
+    fills, code, holders = np.unique(pairs[0], return_inverse=True, return_counts=True)
+    times = np.bincount(code, by_member)
     return {
-        "fills": len(times),
-        "shared": sum(len(own) >= 2 for own in times.values()),
-        "pair_overlap": sum(len(own) * (len(own) - 1) // 2 for own in times.values()),
-        "within_pairs": sum(count * (count - 1) // 2 for own in times.values() for count in own),
-        "once": sum(sum(own) == 1 for own in times.values()),
-        "twice": sum(sum(own) == 2 for own in times.values()),
-        "widest": max((len(own) for own in times.values()), default=0),
+        "fills": len(fills),
+        "shared": int((holders >= 2).sum()),
+        "pair_overlap": int((holders * (holders - 1) // 2).sum()),
+        "within_pairs": int((by_member * (by_member - 1) // 2).sum()),
+        "once": int((times == 1).sum()),
+        "twice": int((times == 2).sum()),
+        "widest": int(holders.max(initial=0)),
     }
 
 

@@ -41,14 +41,14 @@ def ring() -> Scene:
     pivot = {("m-1", DAY + day): 200 for day in range(7)} | {("m-9", DAY + day): 200 for day in range(7, DAYS)}
     sketch = group(
         RING,
-        asked=[[*range(at * 200, at * 200 + 200), *range(at * 200, at * 200 + 30)] for at in range(30)],
-        single=228,
+        asked=[[*range(at * 200, at * 200 + 200), *range(at * 200, at * 200 + 10)] for at in range(30)],
+        single=208,
         talk=0,
         trace=180,
         rubric=150,
         saturated=150,
         output_tokens=900_000,
-        capability={"reasoning": 6_900},
+        capability={"reasoning": 6_300},
         days=pivot,
         beats=[(moments + chance.integers(0, 3, 40)).tolist() for _ in RING],
         first_ts=[START + HOUR_US] * 10 + [BLOCK + HOUR_US // 2] * 20,

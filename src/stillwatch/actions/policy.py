@@ -5,8 +5,10 @@ stillwatch recommends; people act. Every action named here can be taken back, an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from stillwatch.campaigns.judge import Rules
 from stillwatch.campaigns.weigh import Bars, Calibration
@@ -28,7 +30,14 @@ MERGING = Bars(
     2.5, 1.5, 0.0, beyond_content=1.5, families=2, accounts=0, exchanges=0, member_families=2, member_bits=2.0
 )
 
-CALIBRATION = Calibration(2.0, 0.9, "judgement; replaced by a fit on labelled replays")
+
+def _read_calibration() -> Calibration:
+    """Read the constants that `stillwatch-lab calibrate` wrote."""
+    stored = json.loads((Path(__file__).parent / "calibration.json").read_text(encoding="utf-8"))
+    return Calibration(stored["offset"], stored["slope"], stored["source"])
+
+
+CALIBRATION = _read_calibration()
 
 RECOMMENDED: Mapping[VerdictKind, tuple[str, ...]] = {
     VerdictKind.DISTILLATION: (

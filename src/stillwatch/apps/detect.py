@@ -19,7 +19,7 @@ from stillwatch.actions.policy import Policy
 from stillwatch.apps.run import Run
 from stillwatch.apps.tell import Told, tell
 from stillwatch.campaigns.describe import describe, members_of
-from stillwatch.campaigns.judge import judge
+from stillwatch.campaigns.judge import Judged, judge
 from stillwatch.ingest.engine import MEMORY, THREADS, Engine
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
 from stillwatch.model import UsageError, VerdictKind
@@ -64,37 +64,55 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
         raise UsageError(f"engine is {chosen.engine!r}; this version has duckdb")
     clock = _Clock(chosen.progress)
     with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
-        log = read_exchanges(exchanges, engine, chosen.fields)
-        account_rows = None if accounts is None else read_accounts(accounts, engine, NO_FIELDS)
-        licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
-        clock.lap("ingest")
-        key = SketchKey.from_secret(chosen.secret or os.environb.get(b"STILLWATCH_SECRET", b"") or DEFAULT_SECRET)
-        sketched, counts = sketch_exchanges(engine, log, key)
-        clock.lap("sketch")
-        population = _population(engine, sketched, account_rows, licence_rows)
-        if chosen.templates is not None:
-            public = register_templates(chosen.templates, counts)
-            population = dataclasses.replace(population, public_templates=public)
-        clock.lap("accounts")
-        judged = judge(engine, sketched, population, chosen.policy.rules(chosen.roster), chosen.progress)
-        clock.lap("judge")
-        inputs = [part for part in (log, account_rows, licence_rows) if part is not None]
-        told = _conclude(
-            engine, sketched, Told(population, judged.assessments, judged.membership, judged.pools), chosen
-        )
+        seen = examine(engine, (exchanges, accounts, licences), chosen, clock.lap)
+        run = _conclude(engine, seen, chosen)
         clock.lap("describe")
-        manifest = _manifest(inputs, population, chosen, told)
-        manifest["timings"] = clock.laps
-        rejected = pa.concat_tables([part.rejected for part in inputs])
-        return dataclasses.replace(told, rejected=rejected, manifest=manifest)
+    manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}
+    rejected = pa.concat_tables([part.rejected for part in seen.inputs])
+    return dataclasses.replace(run, rejected=rejected, manifest=manifest)
 
 
-def _conclude(engine: Engine, exchanges: SketchedExchanges, told: Told, settings: Settings) -> Run:
-    campaigns = [one for one in told.judged if one.verdict is not VerdictKind.CLEAR]
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A log read, sketched and judged, before anything is told: what a calibration needs too."""
+
+    inputs: tuple[Ingested, ...]  # the exchange log first
+    sketched: SketchedExchanges
+    population: Population
+    judged: Judged
+
+
+def examine(
+    engine: Engine, sources: tuple[Any, Any, Any], settings: Settings, lap: Callable[[str], None] = lambda _: None
+) -> Examined:
+    """Read exchanges, accounts and licences (`sources`; the last two may be None), sketch and judge them."""
+    exchanges, accounts, licences = sources
+    log = read_exchanges(exchanges, engine, settings.fields)
+    account_rows = None if accounts is None else read_accounts(accounts, engine, NO_FIELDS)
+    licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
+    lap("ingest")
+    key = SketchKey.from_secret(settings.secret or os.environb.get(b"STILLWATCH_SECRET", b"") or DEFAULT_SECRET)
+    sketched, counts = sketch_exchanges(engine, log, key)
+    lap("sketch")
+    population = _population(engine, sketched, account_rows, licence_rows)
+    if settings.templates is not None:
+        public = register_templates(settings.templates, counts)
+        population = dataclasses.replace(population, public_templates=public)
+    lap("accounts")
+    judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)
+    lap("judge")
+    return Examined(
+        tuple(part for part in (log, account_rows, licence_rows) if part is not None), sketched, population, judged
+    )
+
+
+def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
+    campaigns = [one for one in seen.judged.assessments if one.verdict is not VerdictKind.CLEAR]
     campaigns.sort(key=lambda one: (-one.p, -one.group.exchanges, one.group.group))
-    members = members_of(campaigns, told.membership)
-    facts, flagged = describe(engine, exchanges, told.population, members)
-    return tell(dataclasses.replace(told, judged=campaigns), facts, flagged, settings.policy, settings.previous)
+    members = members_of(campaigns, seen.judged.membership)
+    facts, flagged = describe(engine, seen.sketched, seen.population, members)
+    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools)
+    return tell(told, facts, flagged, settings.policy, settings.previous)
 
 
 def _population(
@@ -106,7 +124,8 @@ def _population(
     return apply_licences(engine, sketched, population, None if licences is None else engine.arrow(licences.table))
 
 
-def _manifest(inputs: list[Ingested], population: Population, settings: Settings, run: Run) -> dict[str, Any]:
+def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
+    population, inputs = seen.population, seen.inputs
     missing = {signal.name: signal.missing(population.present) for signal in settings.roster}
     packages = ("stillwatch", "duckdb", "ibis-framework", "numba", "numpy", "pyarrow", "networkit")
     log = inputs[0]

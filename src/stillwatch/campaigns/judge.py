@@ -78,10 +78,12 @@ def judge(
 
 
 def _weigh(groups: Sequence[GroupSketch], population: Population, rules: Rules) -> list[Assessment]:
-    return [
-        assess(group, population, findings_of(group, population, rules.roster), rules.bars, rules.calibration)
-        for group in groups
-    ]
+    hopeless = min(bar.coordination for bar in (*rules.bars.values(), rules.merging))
+    judged = []
+    for group in groups:
+        findings = findings_of(group, population, rules.roster, hopeless)
+        judged.append(assess(group, population, findings, rules.bars, rules.calibration))
+    return judged
 
 
 def _of_groups(membership: Membership, groups: Ints) -> Membership:

@@ -65,16 +65,31 @@ class Assessment:
     beyond_content: float
     families: int
     verdict: VerdictKind
+    margin: float  # bits by which the narrowest bar of `distillation` is cleared; negative: missed
     p: float
     tied: npt.NDArray[np.bool_] = field(repr=False)
     member_p: Bits = field(repr=False)
 
 
 def findings_of(
-    group: GroupSketch, population: Population, roster: Sequence[Signal]
+    group: GroupSketch, population: Population, roster: Sequence[Signal], hopeless: float
 ) -> tuple[tuple[Signal, Finding], ...]:
-    """Ask every signal whose columns are there; the silent ones leave nothing."""
-    judged = ((signal, signal(group, population)) for signal in roster if not signal.missing(population.present))
+    """Ask every signal whose columns are there; the silent ones leave nothing.
+
+    Most groups are strangers: where coordination stays below `hopeless` bits, no verdict is possible and the other two
+    axes are not asked.
+    """
+    able = [signal for signal in roster if not signal.missing(population.present)]
+    first = _ask(group, population, [signal for signal in able if signal.axis is Axis.COORDINATION])
+    if add_up(first, Axis.COORDINATION)[0] < hopeless:
+        return first
+    rest = _ask(group, population, [signal for signal in able if signal.axis is not Axis.COORDINATION])
+    place = {signal.name: at for at, signal in enumerate(roster)}
+    return tuple(sorted(first + rest, key=lambda pair: place[pair[0].name]))
+
+
+def _ask(group: GroupSketch, population: Population, signals: Sequence[Signal]) -> tuple[tuple[Signal, Finding], ...]:
+    judged = ((signal, signal(group, population)) for signal in signals)
     return tuple((signal, finding) for signal, finding in judged if finding is not None)
 
 
@@ -122,7 +137,7 @@ def assess(
         margin = min(margin, -1.0)
     p = _probability(margin, calibration)
     member_p = p * _probability(np.minimum(tie - strict.member_bits, 4.0) + 1.0, calibration)
-    return Assessment(group, findings, totals, beyond, speaking, verdict, float(p), tied, member_p)
+    return Assessment(group, findings, totals, beyond, speaking, verdict, float(margin), float(p), tied, member_p)
 
 
 @dataclass(frozen=True, slots=True)

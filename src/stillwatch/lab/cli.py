@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from stillwatch.lab.calibrate import calibrate, write_fit
 from stillwatch.lab.compose import Request, compose
 from stillwatch.lab.demo import print_shown, show
 from stillwatch.lab.export import write_traffic
@@ -52,6 +53,19 @@ def generate(  # noqa: PLR0913  (a command's options are its parameters)
         f"{written:,} exchanges of {len(traffic.group.accounts):,} accounts, "
         f"{len(traffic.campaigns)} campaigns, in {seconds:.1f} s: {out}"
     )
+
+
+@app.command("calibrate")
+def calibrate_verdicts(
+    out: Annotated[Path | None, typer.Option(help="Where to store the constants; printed only when absent.")] = None,
+) -> None:
+    """Fit the probability of a verdict on tuning replays, and print its reliability on the report split."""
+    fit = calibrate(lambda text: talk.print(text))
+    if out is not None:
+        write_fit(fit, out)
+    print(json.dumps({"offset": fit.offset, "slope": fit.slope, "source": fit.source, "brier": fit.brier}))
+    for mean, share, groups in fit.reliability:
+        print(f"{mean:6.3f} said, {share:6.3f} true, {groups} groups")
 
 
 @app.command("score")

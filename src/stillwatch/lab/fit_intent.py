@@ -30,7 +30,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from stillwatch.sketch import intent
-from stillwatch.sketch.intent import BLOCK, CAPABILITIES, COLUMNS, RUBRIC, TRACE, WINDOW, Features, list_features
+from stillwatch.sketch.intent import BLOCK, CAPABILITIES, COLUMNS, WINDOW, Features, list_features
 
 CORPUS = Path(__file__).parent / "intent_corpus"
 DATA = Path(os.environ.get("STILLWATCH_DATA", str(Path(__file__).resolve().parents[4] / "shared" / "data")))
@@ -223,6 +223,18 @@ def read_sources() -> list[Example]:
         label = f"eval:{row['eval']}"
         found.append(Example(text, "unknown" if "modelgraded" in row["eval"] else label, "", half, -1))
     return found
+
+
+def thin_out(sources: Sequence[Example]) -> list[Example]:
+    """Keep at most 12 texts of one evaluation and 1,000 of one source: more of the same teaches nothing."""
+    kept: list[Example] = []
+    sizes: Counter[str] = Counter()
+    for example in sorted(sources, key=lambda each: hashlib.sha256(each.text.encode()).digest()):
+        key = example.label if example.label.startswith("eval:") else example.source
+        sizes[key] += 1
+        if sizes[key] <= (12 if key.startswith("eval:") else 1000):
+            kept.append(example)
+    return kept
 
 
 # --- matrices ------------------------------------------------------------------------------------------------------

@@ -50,8 +50,12 @@ class Signal:
         return tuple(need for need in self.needs if not set(need.split("|")) & present)
 
     def __call__(self, group: GroupSketch, population: Population) -> Finding | None:
-        """Judge one group; None is silence."""
-        return self.judge(group, population)
+        """Judge one group, once among the same accounts; None is silence."""
+        known = group.memo.get(self.name)
+        if known is None or known[0] is not population:
+            known = group.memo[self.name] = (population, self.judge(group, population))
+        found: Finding | None = known[1]
+        return found
 
 
 def signal(

@@ -30,8 +30,8 @@ def co_use(accounts: Ints, edges: Edges, population: Population) -> Bits:
     value = edges.value[np.repeat(edges.start[accounts], lengths) + offset]
     distinct, code, inside = np.unique(value, return_inverse=True, return_counts=True)
     org = population.organisation[accounts][member]
-    _, pair, within = np.unique(np.stack([code, org]), axis=1, return_inverse=True, return_counts=True)
-    own = np.where(org >= 0, within[pair.reshape(-1)], 1)  # itself, and its declared colleagues in the group
+    _, pair, within = np.unique(code * (population.size + 1) + org + 1, return_inverse=True, return_counts=True)
+    own = np.where(org >= 0, within[pair], 1)  # itself, and its declared colleagues in the group
     others = edges.degree[distinct][code] - own
     shared = others > 0
     share = np.where(shared, (inside[code] - own) / np.maximum(others, 1), 0.0)

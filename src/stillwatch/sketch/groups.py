@@ -7,6 +7,7 @@ campaign and keep the rest.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -24,8 +25,8 @@ MEMBER_SUMS = (
     "saturated", "hours",
 )  # fmt: skip
 FILL_SUMS = ("fills", "shared", "pair_overlap", "within_pairs", "once", "twice", "widest")
-BEAT_MEMBERS = 400  # members whose minutes are compared: the null is shuffled, so more adds time, not power
-BEATS_PER_MEMBER = 2_000
+BEAT_MEMBERS = 200  # members whose minutes are compared: the null is shuffled, so more adds time, not power
+BEATS_PER_MEMBER = 500
 SEVERAL = 3  # members that make a frame the group's rather than an account's own
 
 
@@ -55,6 +56,9 @@ class GroupSketch:
     beats: tuple[Ints, Ints]  # (member position, minute since 1970), sampled members
     settings: tuple[tuple[str, int], ...]  # (max_tokens|temperature|n|stream, exchanges), most used first
     cites: tuple[str, ...] = field(repr=False)  # ids of a few of its exchanges
+    memo: dict[str, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # findings, so that each is made once; a copy with changes starts anew
 
     @property
     def size(self) -> int:

@@ -45,6 +45,8 @@ HEAD_BYTES, TAIL_BYTES = 2048, 1536  # about 300 and 200 words: instructions sta
 BLOCK = 32  # of half words: a word counts two, a character of an unspaced script one
 WINDOW = 2  # blocks that one instruction may span
 _BLOCKS = (HEAD_BYTES + TAIL_BYTES) // BLOCK + 2 * WINDOW + 2  # a word has at least two bytes with its space
+_SEEN = 1024  # features remembered, to leave out repeats
+_BUCKET_MASK = (1 << BUCKET_BITS) - 1
 _FEATURES = 2 * (HEAD_BYTES + TAIL_BYTES) + 64  # no byte starts more than two features
 
 WEIGHTS = Path(__file__).parent / "weights" / "intent.npz"
@@ -128,16 +130,26 @@ _LOW = np.uint64(0xFFFF)
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _bucket(value):  # type: ignore[no-untyped-def]
+def _emit(value, spot, out, count):  # type: ignore[no-untyped-def]
+    """Store a feature, unless the same one stands less than a window before: repetition is not emphasis."""
+    buckets, spots, seen = out
     value ^= value >> _MIX
-    return np.int32((value * _SPREAD) >> _SHIFT)
+    bucket = np.int64((value * _SPREAD) >> _SHIFT)
+    stored = np.uint64(count)
+    cell = np.uint64(bucket & (_SEEN - 1))
+    near = seen[cell]
+    if near & _BUCKET_MASK == bucket and spot - (near >> BUCKET_BITS) < WINDOW * BLOCK:
+        return count
+    seen[cell] = (spot << BUCKET_BITS) | bucket
+    buckets[stored] = bucket
+    spots[stored] = spot
+    return count + 1
 
 
 @njit(nogil=True, cache=True)
 def _read_features(data, start, end, tables, out, count, spot):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913, PLR0915 - one hot loop; records would cost its speed
     """Write the buckets of `data[start:end]` and where each stands, in half words; return how many, and the last spot."""
     letters, classes, folds = tables
-    buckets, spots = out
     at, begun = start, start
     word = _START
     size_of_word = 0
@@ -190,47 +202,31 @@ def _read_features(data, start, end, tables, out, count, spot):  # type: ignore[
             size_of_word += 1
             run = (run << _FOUR) | (code & _LOW)
             if size_of_word >= 4:
-                buckets[count] = _bucket(run * _RUN)
-                spots[count] = spot
-                count += 1
+                count = _emit(run * _RUN, spot, out, count)
             before, last = _NONE, _NONE
             continue
         in_digits = False
         if size_of_word > 0:
-            buckets[count] = _bucket(word)
-            spots[count] = spot
-            count += 1
+            count = _emit(word, spot, out, count)
             if previous != _NONE:
-                buckets[count] = _bucket((previous * _PAIR) ^ word)
-                spots[count] = spot
-                count += 1
+                count = _emit((previous * _PAIR) ^ word, spot, out, count)
             if earlier != _NONE:
-                buckets[count] = _bucket((earlier * _SKIP) ^ word)
-                spots[count] = spot
-                count += 1
+                count = _emit((earlier * _SKIP) ^ word, spot, out, count)
             if begun > start:
                 opening = data[begun - 1]
                 if opening == 60 or opening == 91 or opening == 123 or opening == 47:  # < [ { /
-                    buckets[count] = _bucket(word ^ _IN_BRACKETS)
-                    spots[count] = spot
-                    count += 1
+                    count = _emit(word ^ _IN_BRACKETS, spot, out, count)
             spot += 2
             earlier, previous = previous, word
             word, run = _START, _NONE
             size_of_word = 0
         if kind == CHARACTER:
             pair = (last * _PAIR) ^ (code * _SKIP)
-            buckets[count] = _bucket(code * _SKIP)
-            spots[count] = spot
-            count += 1
+            count = _emit(code * _SKIP, spot, out, count)
             if last != _NONE:
-                buckets[count] = _bucket(pair)
-                spots[count] = spot
-                count += 1
+                count = _emit(pair, spot, out, count)
             if before != _NONE:
-                buckets[count] = _bucket((before * _RUN) ^ (pair * _PAIR))
-                spots[count] = spot
-                count += 1
+                count = _emit((before * _RUN) ^ (pair * _PAIR), spot, out, count)
             before, last = last, code
             spot += 1
             previous, earlier = _NONE, _NONE
@@ -243,6 +239,7 @@ def _read_features(data, start, end, tables, out, count, spot):  # type: ignore[
 def _read_ends(data, start, end, tables, out):  # type: ignore[no-untyped-def]
     """Read a text, or the two ends of a long one, which share no window."""
     start, end = max(start, 0), min(end, data.size)
+    out[2][:] = -1
     if end - start <= HEAD_BYTES + TAIL_BYTES:
         count, _ = _read_features(data, start, end, tables, out, 0, 0)
         return count
@@ -268,8 +265,8 @@ def _isqrt16(value):  # type: ignore[no-untyped-def]
 def _score_texts(buffers, tables, weights, scores, counts):  # type: ignore[no-untyped-def]
     data, offsets, valid = buffers
     table, scale, bias, _ = weights
-    out = (np.empty(_FEATURES, np.int32), np.empty(_FEATURES, np.int32))
-    buckets, spots = out
+    out = (np.empty(_FEATURES, np.int32), np.empty(_FEATURES, np.int32), np.empty(_SEEN, np.int64))
+    buckets, spots, _ = out
     blocks = np.zeros((_BLOCKS, COLUMNS), np.int32)
     sums = np.zeros(COLUMNS, np.int32)
     for row in range(valid.size):
@@ -338,7 +335,7 @@ def _conclude(scores: _Scores, weights: Weights) -> Intent:
 @njit(nogil=True, cache=True)
 def _list_features(buffers, tables, starts, buckets, spots):  # type: ignore[no-untyped-def]
     data, offsets, valid = buffers
-    out = (np.empty(_FEATURES, np.int32), np.empty(_FEATURES, np.int32))
+    out = (np.empty(_FEATURES, np.int32), np.empty(_FEATURES, np.int32), np.empty(_SEEN, np.int64))
     total = 0
     for row in range(valid.size):
         count = _read_ends(data, offsets[row], offsets[row + 1], tables, out) if valid[row] else 0

@@ -176,12 +176,15 @@ class TemplateKeys:
     frame_permille: npt.NDArray[np.int16]
 
 
-MIN_RUN = 5  # shingles at one level; fewer are a phrase of the language, or span the seam of a frame and a fill
-MIN_SPECIFIC = 8  # shingles by which a rarer frame behind a popular one must show itself; a categorical slot is shorter
+# What makes a frame, in shingles. Chosen on generator and application templates filled with tool-use tasks, see
+# benchmarks/sketch.py --tune; each figure in brackets is what the next smaller value did there.
+MIN_RUN = 6  # at one level, counted from an end of the prompt [5: twice the collisions among people's own prompts]
+MIN_EVEN = 2  # enough if their counts are the same: "summarise the following text"; "what is the" thins out word by word
+MIN_SPECIFIC = 8  # by which a rarer frame shows itself behind a popular one; a categorical slot's value is shorter
+MIN_LEAD = 11  # unbroken at the start, though at no level: families of templates that share part of their wording
+MIN_INNER = 5  # pairs of neighbours at one level, where no end of the prompt vouches for the frame
+FRONT_LEAD = 8  # of two frames the one at the start names the prompt, unless it is shorter by more than this
 POPULAR = 8  # a frame at the start this many times as common as one at the end is a preamble that strangers share
-FRONT_LEAD = 8  # shingles; of two frames the one at the start names the prompt, unless it is this much shorter
-MIN_SHORT = 2
-MIN_INNER = 5  # pairs of neighbours at one level inside the prompt, where no end of the prompt vouches for the frame
 
 
 @njit(nogil=True, cache=True)
@@ -197,6 +200,14 @@ def _tight(count, level, slack):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _is_frame(size, even, before):  # type: ignore[no-untyped-def]
+    """Whether a plateau is long enough, or short but even; behind another frame (`before` its size) it must be longer."""
+    if before:
+        return size >= MIN_SPECIFIC
+    return size >= MIN_RUN or even >= MIN_EVEN
+
+
+@njit(nogil=True, cache=True)
 def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[no-untyped-def]
     """Walk in from one end of the prompt and return the frame that stands there: (level, size, from, to); size 0: none.
 
@@ -205,10 +216,9 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
     back up (then it was a categorical slot) or it lasts to the other end (then it was a fill that is used again).
     """
     level, size, first, last = 0, 0, 0, 0
-    now, now_size, now_first, now_last = 0, 0, 0, 0
-    returned = 0
+    now, now_size, now_even, now_first, now_last, above = 0, 0, 0, 0, 0, 0
     least = np.int64(1) << 40
-    at, walked = 0, 0
+    walked = 0
     while walked < length:
         at = length - 1 - walked if backwards else walked
         count = counts[at]
@@ -216,17 +226,23 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
             break
         least = min(least, count)
         if walked == 0 or not _near(least, now):
-            if now_size >= (MIN_SPECIFIC if size else MIN_RUN) and returned < MIN_RUN:
-                level, size, first, last, returned = now, now_size, now_first, now_last, 0
-            now, now_size, now_first = least, 0, at
+            if _is_frame(now_size, now_even, size):
+                level, size, first, last = now, now_size, now_first, now_last
+            now, now_size, now_even, above = least, 0, 0, 0
         if _near(count, now):
+            if now_size == 0:
+                now_first = at
             now_size += 1
+            now_even += abs(count - now) <= slack // 2
             now_last = at
-        elif size and _tight(count, level, slack):
-            returned += 1
+            above = 0
+        else:
+            above += 1
+            if above == MIN_RUN and not _is_frame(now_size, now_even, size):
+                now_size, now_even = 0, 0
         walked += 1
     used_again = walked == length and size > 0
-    if now_size >= (MIN_SPECIFIC if size else MIN_RUN) and returned < MIN_RUN and not used_again:
+    if _is_frame(now_size, now_even, size) and not used_again:
         level, size, first, last = now, now_size, now_first, now_last
     return level, size, min(first, last), max(first, last) + 1
 
@@ -272,18 +288,17 @@ def _find_inner(counts, length, threshold, tolerance):  # type: ignore[no-untype
 
 
 @njit(nogil=True, cache=True)
-def _find_short(counts, length, threshold, tolerance):  # type: ignore[no-untyped-def]
-    """Return a frame of four to six words at the start, if it is even to the last shingle: (level, size, from, to).
+def _find_lead(counts, length, threshold):  # type: ignore[no-untyped-def]
+    """Return the middle of a long unbroken stretch at the start, even if no part of it is level: (level, size, from, to).
 
-    "Summarise the following text" is; the counts of "what is the" fall with every word.
+    So look the members of a family of templates that share more or less of their wording.
     """
     size = 0
-    while size < length and counts[size] >= threshold and abs(counts[size] - counts[0]) <= tolerance:
+    while size < min(length, MIN_LEAD) and counts[size] >= threshold:
         size += 1
-    ended = size == length or counts[size] < threshold or not _near(counts[size], counts[0])
-    if size < MIN_SHORT or not ended:
+    if size < MIN_LEAD:
         return 0, 0, 0, 1
-    return counts[0], size, 0, size
+    return counts[size // 2], size, size // 2, size // 2 + 1
 
 
 @njit(nogil=True, cache=True)
@@ -292,8 +307,10 @@ def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-de
     front = _find_plateau(counts, length, threshold, slack, False)
     back = _find_plateau(counts, length, threshold, slack, True)
     if front[1] == 0 and back[1] == 0:
-        inner = _find_inner(counts, length, threshold, slack // 2)
-        return inner if inner[1] else _find_short(counts, length, threshold, slack // 2)
+        lead = _find_lead(counts, length, threshold)
+        if lead[1]:
+            return lead
+        return _find_inner(counts, length, threshold, slack // 2)
     if front[1] == 0:
         return back
     if back[1] == 0 or _near(front[0], back[0]):
