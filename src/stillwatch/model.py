@@ -67,7 +67,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One row that could not be used: where it is, what is wrong and how to mend it. `value` never holds prompt text."""
+    """One row that could not be used: where it is, what is wrong and the mend. `value` never holds prompt text."""
 
     file: str
     row: int

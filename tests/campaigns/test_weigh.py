@@ -123,6 +123,21 @@ def test_several_ties_of_one_family_are_still_one_edge():
     assert not weighed(findings).tied[-1]
 
 
+def test_what_a_member_asks_does_not_make_up_for_a_faint_tie():
+    faint = said(C, Family.TIMING, 6.0, [6.0] * 29 + [1.0], "evenness")
+    findings = (*without("shared-payment", "shared-address"), faint)
+    found = weighed(findings)
+    assert found.tied.tolist() == [True] * 29 + [False]
+
+
+def test_coordination_must_reach_beyond_content_although_two_families_speak():
+    faint = said(C, Family.TIMING, 2.0, 6.0, "evenness")
+    loud = said(C, Family.CONTENT, 8.0, 8.0, "shared-system-prompt")
+    found = weighed((*without("shared-payment", "shared-address"), faint, loud))
+    assert found.families >= 2
+    assert found.verdict in (VerdictKind.WATCH, VerdictKind.CLEAR)
+
+
 def test_a_member_that_nothing_ties_is_not_tied_by_being_there():
     findings = (*ATTACK[3:], said(C, Family.IDENTITY, 6.0, name="a"), said(C, Family.INFRASTRUCTURE, 5.0, name="b"))
     found = weighed(findings)

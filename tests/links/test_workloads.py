@@ -72,6 +72,12 @@ def test_a_paraphrase_that_a_part_of_the_accounts_fills_belongs_to_the_script():
     assert merged([script(1, **REASONING), script(2, RING[:8], **REASONING)]) == {1: 1, 2: 1}
 
 
+def test_two_scripts_that_differ_in_just_one_of_skill_settings_and_days_are_two_workloads():
+    for part, other in CODING.items():
+        groups = merged([script(1, **REASONING), script(2, **(REASONING | {part: other}))])
+        assert groups == {1: 1, 2: 2}, part
+
+
 def test_strangers_with_the_same_kind_of_work_are_not_merged():
     groups = [script(1, range(0, 100, 5), **REASONING), script(2, range(1, 101, 5), **REASONING)]
     assert merged(groups) == {1: 1, 2: 2}

@@ -52,3 +52,9 @@ def test_a_refused_account_that_carries_on_was_not_stopped():
 def test_stays_silent_on_fewer_than_three_stopped_members():
     ring = group(RING, **HANDED_OVER)
     assert is_silent(failover_handoff(ring, among(ring, suspended_at=same(STOPPED[:2], BLOCK))))
+
+
+def test_stays_silent_when_only_two_take_over():
+    first = [EARLY] * 10 + [BLOCK + HOUR_US] * 2
+    few = group(RING[:12], first_ts=first, last_ts=[BLOCK + 60_000_000] * 10 + [END - HOUR_US] * 2)
+    assert is_silent(failover_handoff(few, among(few, suspended_at=same(STOPPED, BLOCK))))

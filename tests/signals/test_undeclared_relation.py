@@ -21,7 +21,15 @@ def test_fires_on_tied_accounts_that_name_no_owner():
 
 def test_stays_silent_on_a_company_that_names_itself():
     company = group(RING)
-    assert is_silent(undeclared_relation(company, among(company, org_id=same(RING, "firm-x"), **TIES)))
+    checked = {"org_id": same(RING, "firm-x"), "verification": same(RING, "business")}
+    assert is_silent(undeclared_relation(company, among(company, **checked, **TIES)))
+
+
+def test_a_name_that_nobody_checked_is_worth_half():
+    ring = group(RING)
+    silent = bits_of(undeclared_relation(ring, among(ring, org_id=same(RING, None), **TIES)))
+    named = bits_of(undeclared_relation(ring, among(ring, org_id=same(RING, "firm-x"), **TIES)))
+    assert 0 < named <= silent * 0.75
 
 
 def test_thirty_different_owners_are_not_a_declaration():
@@ -43,7 +51,8 @@ def test_goes_without_the_ties_whose_columns_are_missing():
     assert 0 < bits_of(undeclared_relation(ring, population)) <= bits_of(undeclared_relation(ring, whole))
 
 
-def test_the_largest_declared_organisation_counts():
+def test_an_organisation_of_one_member_declares_no_relation():
     ring = group(range(4))
-    population = among(ring, org_id={0: "one", 1: "one", 2: "other", 3: None})
+    names = {0: "one", 1: "one", 2: "other", 3: None}
+    population = among(ring, org_id=names, verification=same(range(4), "business"))
     assert declared_share(ring, population)[0] == 0.5

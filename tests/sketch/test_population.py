@@ -92,6 +92,13 @@ def test_prefixes_are_24_bits_of_v4_and_48_of_v6(small):
     assert sorted(set(edges.labels.to_pylist())) == ["192.0.2", "2001:db8:1"]
 
 
+def test_an_account_without_a_system_prompt_shares_none(tmp_path):
+    rows = [exchange(at, f"a{at}", at, system_prompt=text) for at, text in enumerate(["Be brief.", "Be brief.", None])]
+    with read(tmp_path, rows) as three:
+        edges = three.population.edges["system_key"]
+        assert (edges.account.tolist(), edges.degree.tolist()) == ([0, 1], [2])
+
+
 def test_account_attributes_become_edges_of_the_accounts_that_are_seen(small):
     edges = small.population.edges["payment_fingerprint"]
     assert edges.account.tolist() == [small.row("a"), small.row("c")]

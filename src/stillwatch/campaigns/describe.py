@@ -13,10 +13,9 @@ import pyarrow as pa
 
 from stillwatch.campaigns.weigh import Assessment
 from stillwatch.ingest.engine import Engine
-from stillwatch.links.workloads import Membership
 from stillwatch.model import Share
 from stillwatch.sketch.exchanges import SketchedExchanges
-from stillwatch.sketch.groups import grouped_rows
+from stillwatch.sketch.groups import Membership, grouped_rows
 from stillwatch.sketch.intent import CAPABILITIES
 from stillwatch.sketch.population import Population
 

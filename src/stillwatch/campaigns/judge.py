@@ -1,4 +1,4 @@
-"""Sketches to judged groups: group by frame, weigh, merge what one scheduler runs, weigh again, keep the stronger case."""
+"""Sketches to judged groups: group by frame, weigh, merge what one scheduler runs, weigh again, keep the stronger."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """Workloads: which templates one owner's script fills, and which accounts run it.
 
-The pool that runs accounts and the owner of a workload are two things: one pool may serve three owners. So templates are
-merged by what they ask and how they are scheduled, and never just because the same accounts fill them.
+The pool that runs accounts and the owner of a workload are two things: one pool may serve three owners. So templates
+are merged by what they ask and how they are scheduled, and never just because the same accounts fill them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -98,8 +99,11 @@ def _by_day(group: GroupSketch) -> dict[int, int]:
     return days
 
 
-def _overlap(one: dict[int, int] | dict[str, int], other: dict[int, int] | dict[str, int]) -> float:
+Name = TypeVar("Name", int, str)
+
+
+def _overlap(one: dict[Name, int], other: dict[Name, int]) -> float:
     total_one, total_other = sum(one.values()), sum(other.values())
     if not total_one or not total_other:
         return 0.0
-    return sum(min(one[k] / total_one, other[k] / total_other) for k in one.keys() & other.keys())  # type: ignore[index]
+    return float(sum(min(one[k] / total_one, other[k] / total_other) for k in one.keys() & other.keys()))

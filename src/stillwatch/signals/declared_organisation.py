@@ -11,8 +11,8 @@ from stillwatch.signals.undeclared_relation import declared_share
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
-MOSTLY = 0.8
-NAMED, VERIFIED = -4.0, -8.0
+MOSTLY = 0.4  # four of five members, by name alone
+NAMED, VERIFIED = -3.0, -8.0
 
 
 @signal(
@@ -23,10 +23,10 @@ NAMED, VERIFIED = -4.0, -8.0
     runbook="Confirm the organisation's contract; treat the accounts as one customer.",
 )
 def declared_organisation(group: GroupSketch, population: Population) -> Finding | None:
-    """Negative bits when four of five members share a declared organisation; more when a business check stands behind it."""
+    """Negative bits when four of five members share declared organisations; more with a business check behind one."""
     share, organisations = declared_share(group, population)
     if share < MOSTLY:
         return None
-    checked = bool(population.checked[group.accounts].any())
-    because = f"{share:.0%} of members declare {organisations} organisation(s) together{', verified as a business' if checked else ''}"
-    return Finding(VERIFIED if checked else NAMED, because)
+    bits = NAMED + (VERIFIED - NAMED) * (share - MOSTLY) / (1.0 - MOSTLY)
+    because = f"members declare {organisations} organisation(s) together, worth {share:.0%} after business checks"
+    return Finding(bits, because)

@@ -24,7 +24,7 @@ CAP = 2.0
     runbook="Ask the programme's owner whether the work was declared.",
 )
 def programme_mismatch(group: GroupSketch, population: Population) -> Finding | None:
-    """Bits of members in a programme, against all other accounts, where nearly every exchange is new and single-turn."""
+    """Bits of members in a programme, against all others, where nearly every exchange is new and single-turn."""
     enrolled = population.enrolled
     others = rest(population, group.accounts)
     if not len(others):

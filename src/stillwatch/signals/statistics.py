@@ -35,7 +35,8 @@ def co_use(accounts: Ints, edges: Edges, population: Population) -> Bits:
     others = edges.degree[distinct][code] - own
     shared = others > 0
     share = np.where(shared, (inside[code] - own) / np.maximum(others, 1), 0.0)
-    met, around = np.bincount(member, share, len(accounts)), np.bincount(member, shared, len(accounts))
+    met = np.bincount(member, share, len(accounts)).astype(np.float64)
+    around = np.bincount(member, shared, len(accounts)).astype(np.float64)
     return _tie(met, around, len(accounts), population.size)
 
 

@@ -33,6 +33,7 @@ BEHIND = (
     joint_onset,
 )
 FEW = 4.0  # a handful is often a coincidence
+UNCHECKED = 0.5
 SILENT = 1.0  # bits of one member's tie that chance explains
 
 
@@ -62,7 +63,13 @@ def undeclared_relation(group: GroupSketch, population: Population) -> Finding |
 
 
 def declared_share(group: GroupSketch, population: Population) -> tuple[float, int]:
-    """Return the share of members who declare an organisation together with another member, and how many there are."""
+    """Return the share of members who declare an organisation together with another member, and how many there are.
+
+    A name costs nothing: where no business check stands behind most of an organisation's members here, they count half.
+    """
     orgs = population.organisation[group.accounts]
-    _, counts = np.unique(orgs[orgs >= 0], return_counts=True)
-    return float(counts[counts >= 2].sum() / group.size), int((counts >= 2).sum())
+    named = orgs >= 0
+    _, code, counts = np.unique(orgs[named], return_inverse=True, return_counts=True)
+    checked = np.bincount(code, population.checked[group.accounts][named], len(counts)) * 2 >= counts
+    worth = np.where(checked, 1.0, UNCHECKED) * counts
+    return float(worth[counts >= 2].sum() / group.size), int((counts >= 2).sum())

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
 from stillwatch.sketch.intent import CAPABILITIES, read_intent
-from stillwatch.sketch.templates import SketchKey, TemplateCounts, key_prompts
-from stillwatch.sketch.text import hash_strings
+from stillwatch.sketch.templates import TemplateCounts, key_prompts
+from stillwatch.sketch.text import SketchKey, hash_strings
 
 PASSED_ON = (
     "exchange_id", "ts", "account_id", "model", "turns", "input_tokens", "output_tokens", "max_tokens", "temperature",

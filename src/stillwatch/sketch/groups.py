@@ -1,7 +1,7 @@
 """What a group of accounts did together: sums over just the exchanges that make it a group.
 
-A group is a set of atoms (an account's exchanges with one template), so an account may give one part of its traffic to a
-campaign and keep the rest.
+A group is a set of atoms (an account's exchanges within one frame), so an account may give one part of its traffic to
+a campaign and keep the rest.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _cells(engine: Engine, expr: ir.Table, width: int) -> dict[int, Ints]:
     return cells
 
 
-def _assemble(
+def _assemble(  # noqa: PLR0913  (one argument a table that the engine summed)
     members: pa.Table,
     membership: Membership,
     fills: dict[int, dict[str, int]],

@@ -23,8 +23,8 @@ EXCHANGE_KINDS = ("ip", "prefix", "stack_asn", "system_key", "tools_key")
 WORDS = ("org_id", "verification", "plan", "program", "email_domain", "country")
 ACCOUNT_KINDS = ("payment_fingerprint", "phone_hash", "signup_ip", "email_domain", "org_id")
 USAGE_COLUMNS = (
-    "exchanges", "first_ts", "last_ts", "active_hours", "single", "talk", "trace", "rubric", "input_tokens", "output_tokens",
-    "saturated", "templated", "denied", "first_day", "stacks", "asns", "first_denied",
+    "exchanges", "first_ts", "last_ts", "active_hours", "single", "talk", "trace", "rubric", "input_tokens",
+    "output_tokens", "saturated", "templated", "denied", "first_day", "stacks", "asns", "first_denied",
 )  # fmt: skip
 ATOM_COLUMNS = ("exchanges", "first_ts", "last_ts")
 
@@ -64,7 +64,7 @@ class Replays:
 
 @dataclass(frozen=True)  # no slots: the views below are computed once
 class Population:
-    """All accounts of a run, by index in `ids`, which is sorted. Times are µs since 1970, UTC; NEVER where not known."""
+    """All accounts of a run, by index in `ids`, which is sorted. Times: µs since 1970, UTC; NEVER where not known."""
 
     ids: pa.Array
     usage: dict[str, Ints]

@@ -4,6 +4,13 @@ Harvesting needs coverage, so it loops over the slots of a fixed frame: the fram
 as the template is used, while the fills do not. Pass 1 counts shingles (four tokens in a row) in a count sketch that
 merges by addition. Pass 2 finds each prompt's frame and names it by the smallest hash in it (the template key), and
 hashes what the slots hold (the fill hash).
+
+How a frame is told from other text that is frequent, such as phrases of the language and fills that are used again: it
+stands at an end of the prompt, or its pieces have one count wherever they stand. What that costs:
+* a rarer frame behind a popular preamble names the prompt only from MIN_SPECIFIC shingles on; a shorter one is taken for
+  a categorical slot, and a categorical slot with values longer than that gives one key for each value;
+* near-copies of a template (one per language, say) may share a key, as their common wording is a frame too;
+* a template without four literal words in a row cannot be seen, and one seen fewer than MIN_EXCHANGES times is not one.
 """
 
 from __future__ import annotations
@@ -164,7 +171,7 @@ class TemplateCounts:
 
 
 def _check_word(key: SketchKey) -> int:
-    return int.from_bytes(SketchKey.from_secret(f"{key.low:x}.{key.high:x}".encode()).low.to_bytes(8, "little")[:7])
+    return SketchKey.from_secret(f"check {key.low:x} {key.high:x}".encode()).low >> 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +186,9 @@ class TemplateKeys:
 # What makes a frame, in shingles. Chosen on generator and application templates filled with tool-use tasks, see
 # benchmarks/sketch.py --tune; each figure in brackets is what the next smaller value did there.
 MIN_RUN = 6  # at one level, counted from an end of the prompt [5: twice the collisions among people's own prompts]
-MIN_EVEN = 2  # enough if their counts are the same: "summarise the following text"; "what is the" thins out word by word
+MIN_EVEN = (
+    2  # enough if their counts are the same: "summarise the following text"; "what is the" thins out word by word
+)
 MIN_SPECIFIC = 8  # by which a rarer frame shows itself behind a popular one; a categorical slot's value is shorter
 MIN_LEAD = 11  # unbroken at the start, though at no level: families of templates that share part of their wording
 MIN_INNER = 5  # pairs of neighbours at one level, where no end of the prompt vouches for the frame
@@ -200,11 +209,14 @@ def _tight(count, level, slack):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _is_frame(size, even, before):  # type: ignore[no-untyped-def]
-    """Whether a plateau is long enough, or short but even; behind another frame (`before` its size) it must be longer."""
+def _is_frame(size, even, at_end, before):  # type: ignore[no-untyped-def]
+    """Whether a plateau is long enough, or short but even and at the very end of the prompt.
+
+    Behind another frame (`before` is its size) it must be longer.
+    """
     if before:
         return size >= MIN_SPECIFIC
-    return size >= MIN_RUN or even >= MIN_EVEN
+    return size >= MIN_RUN or (at_end and even >= MIN_EVEN)
 
 
 @njit(nogil=True, cache=True)
@@ -212,22 +224,32 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
     """Walk in from one end of the prompt and return the frame that stands there: (level, size, from, to); size 0: none.
 
     The least count so far bounds how many prompts share everything from that end up to here. Over a frame it stays
-    level; in natural text it decays. A second, lower level is a rarer frame behind a popular one, unless the counts come
-    back up (then it was a categorical slot) or it lasts to the other end (then it was a fill that is used again).
+    level; in natural text it decays. A second, lower level that the seam already has is a rarer frame behind a popular
+    one, unless it lasts to the other end: then it is a fill that is used again.
     """
     level, size, first, last = 0, 0, 0, 0
     now, now_size, now_even, now_first, now_last, above = 0, 0, 0, 0, 0, 0
     least = np.int64(1) << 40
+    left = -1  # where the walk left the frame it has found
     walked = 0
+    if length > 1 and not backwards:
+        end, next_to_end = (length - 1, length - 2) if backwards else (0, 1)
+        if threshold <= counts[end] < counts[next_to_end] and not _near(counts[end], counts[next_to_end]):
+            walked = 1  # the frame is used elsewhere in prompts too, so that the end mark is the rarer part
+    start = length - 1 - walked if backwards else walked
+    begun = walked
     while walked < length:
         at = length - 1 - walked if backwards else walked
         count = counts[at]
         if count < threshold:
             break
         least = min(least, count)
-        if walked == 0 or not _near(least, now):
-            if _is_frame(now_size, now_even, size):
+        if walked == begun or not _near(least, now):
+            if _is_frame(now_size, now_even, now_first == start, size):
                 level, size, first, last = now, now_size, now_first, now_last
+                left = walked
+            elif size and walked - left >= SHINGLE_TOKENS - 1 and now_size <= SHINGLE_TOKENS:
+                break  # past the seam the level fell again: these are the common first words of a fill
             now, now_size, now_even, above = least, 0, 0, 0
         if _near(count, now):
             if now_size == 0:
@@ -238,11 +260,11 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
             above = 0
         else:
             above += 1
-            if above == MIN_RUN and not _is_frame(now_size, now_even, size):
+            if above == MIN_RUN and now_size < MIN_RUN:
                 now_size, now_even = 0, 0
         walked += 1
     used_again = walked == length and size > 0
-    if _is_frame(now_size, now_even, size) and not used_again:
+    if _is_frame(now_size, now_even, now_first == start, size) and not used_again:
         level, size, first, last = now, now_size, now_first, now_last
     return level, size, min(first, last), max(first, last) + 1
 
@@ -302,6 +324,15 @@ def _find_lead(counts, length, threshold):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _is_repeated(counts, length, threshold):  # type: ignore[no-untyped-def]
+    """Whether every shingle is frequent: a frame with a fill that is used again, of which the frame is more common."""
+    for at in range(length):
+        if counts[at] < threshold:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True)
 def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
     """Return the frame's naming stretch: (level, size, from, to); size 0: the prompt has no template."""
     front = _find_plateau(counts, length, threshold, slack, False)
@@ -313,20 +344,24 @@ def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-de
         return _find_inner(counts, length, threshold, slack // 2)
     if front[1] == 0:
         return back
-    if back[1] == 0 or _near(front[0], back[0]):
+    if back[1] == 0:
         return front
+    if _is_repeated(counts, length, threshold):
+        return front if front[0] > back[0] else back
     if back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
         return back
-    return front if front[1] + FRONT_LEAD >= back[1] else back
+    lead = FRONT_LEAD
+    return front if front[1] + lead >= back[1] else back
 
 
 @njit(nogil=True, cache=True)
-def _cover(counts, length, level, covered, tokens):  # type: ignore[no-untyped-def]
+def _cover(counts, length, frame, covered, tokens):  # type: ignore[no-untyped-def]
     """Mark the tokens that belong to the frame; return how many.
 
-    They are those of every unbroken stretch of shingles that are at least as common as the frame, if two of the
-    stretch are at its level: a popular phrase inside a fill is no part of the frame.
+    They are those of every unbroken stretch of shingles that are at least as common as the frame, if it named the
+    frame or has two shingles at its level: a popular phrase inside a fill is no part of the frame.
     """
+    level, _, named, _ = frame
     covered[:tokens] = 0
     floor = (2 * level + 2) // 3
     at = 0
@@ -338,13 +373,13 @@ def _cover(counts, length, level, covered, tokens):  # type: ignore[no-untyped-d
         while at < length and counts[at] >= floor:
             near += _near(counts[at], level)
             at += 1
-        if near >= 2:
+        if near >= 2 or begin <= named < at:
             for token in range(max(begin - 1, 0), min(at + 2, tokens)):
                 covered[token] = 1
-    frame = 0
+    total = 0
     for token in range(tokens):
-        frame += covered[token]
-    return frame
+        total += covered[token]
+    return total
 
 
 @njit(nogil=True, cache=True)
@@ -381,7 +416,7 @@ def _key_rows(buffers, tables, key, sketch, out):  # type: ignore[no-untyped-def
         covered[:tokens] = 0
         if frame[1] > 0:
             template_key[row] = _name(hashes, counts, length, frame, slack)
-            share = _cover(counts, length, frame[0], covered, tokens)
+            share = _cover(counts, length, frame, covered, tokens)
             frame_permille[row] = share * 1000 // tokens
             if share == tokens:  # nothing is left to call a fill: the whole prompt is it
                 covered[:tokens] = 0

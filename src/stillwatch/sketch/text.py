@@ -115,12 +115,11 @@ def tables() -> Tables:
     """Build the tables once, from the Unicode data of this Python."""
     classes, folds = np.zeros(0x20000, np.uint8), np.zeros(0x20000, np.uint32)
     for code in range(0x20000):
-        if 0xD800 <= code <= 0xDFFF:
-            continue
-        if 0xAC00 <= code <= 0xD7A3:  # Hangul syllables: spaced words, no forms to fold
-            classes[code], folds[code] = WORD, code
-            continue
         char = chr(code)
+        plain = 0xAC00 <= code <= 0xD7FF or (char.lower() == char and unicodedata.is_normalized("NFKD", char))
+        if plain and unicodedata.category(char) != "Nd":  # Hangul syllables decompose, but are no form of another
+            classes[code], folds[code] = _classify(char), code
+            continue
         kind, folded = _classify(char), _fold(char)
         classes[code] = kind if kind in (IGNORED, SYMBOL) else _classify(folded)
         folds[code] = ord(folded)
@@ -131,8 +130,7 @@ def tables() -> Tables:
 def text_buffers(array: pa.Array | pa.ChunkedArray) -> TextBuffers:
     """Return the buffers of a column of text, without a copy of the text where Arrow already has one."""
     if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-        array = array if isinstance(array, pa.Array) else array.chunk(0)
+        array = array.cast(pa.large_string()).combine_chunks()  # large: chunks may hold over 2 GB together
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_null(array.type) or pa.types.is_string_view(array.type):
