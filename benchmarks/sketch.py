@@ -144,7 +144,9 @@ def fill(template: Template, percent: int, pool: list[list[str]], chance: random
     return "".join(out)
 
 
-def compose(split: tuple[tuple[str, ...], tuple[str, ...]], *, fills: int, seeds: int | None = None, seed: int = 7) -> Corpus:
+def compose(
+    split: tuple[tuple[str, ...], tuple[str, ...]], *, fills: int, seeds: int | None = None, seed: int = 7
+) -> Corpus:
     """Fill every template `fills` times at 20 % and at 40 %, and add every seed once as a person's own prompt."""
     chance = random.Random(seed)
     templates, people = load_templates(split[0]), load_seeds(split[1])
@@ -214,9 +216,15 @@ def report_quality(title: str, corpus: Corpus) -> None:
     for name in sorted(rates):
         of_pairs, of_prompts = (statistics.mean(column) for column in zip(*rates[name], strict=True))
         print(f"  {name:32}{of_pairs:9.1%}{of_prompts:9.1%}{len(rates[name]):11,}")
-    for name, chosen in (("all", np.ones(len(corpus.texts), bool)), ("composed", corpus.template >= 0), ("people", corpus.template < 0)):
+    for name, chosen in (
+        ("all", np.ones(len(corpus.texts), bool)),
+        ("composed", corpus.template >= 0),
+        ("people", corpus.template < 0),
+    ):
         together, total = unrelated_rate(keys.template_key[chosen], corpus.family[chosen])
-        print(f"  unrelated pairs, same key ({name}): {together:,} of {total:,} = {together / total * 1e4:.3f} in 10,000")
+        print(
+            f"  unrelated pairs, same key ({name}): {together:,} of {total:,} = {together / total * 1e4:.3f} in 10,000"
+        )
     people = corpus.template < 0
     print(f"  people's prompts with a key: {np.mean(keys.template_key[people] != 0):.1%}")
 
@@ -280,7 +288,9 @@ def main() -> None:
     corpus = compose(split, fills=given.fills)
     if given.only != "speed":
         report_quality("all seeds", corpus)
-        report_quality("fills from 1,500 seeds, so that most are used again", compose(split, fills=given.fills, seeds=1500))
+        report_quality(
+            "fills from 1,500 seeds, so that most are used again", compose(split, fills=given.fills, seeds=1500)
+        )
     if given.only != "quality":
         report_speed(corpus)
 

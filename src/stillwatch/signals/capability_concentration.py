@@ -32,5 +32,5 @@ def capability_concentration(group: GroupSketch, population: Population) -> Find
     entropy = float(-(share[share > 0] * np.log2(share[share > 0])).sum())
     devoted = float(np.median(devotion(group, population)))
     bits = clip(0.75 * (2.0 - entropy) * devoted, 0.0, CAP)
-    because = f"{share.max():.0%} of exchanges seek one capability (entropy {entropy:.1f} bits)"
+    because = f"{share.max():.0%} of exchanges seek one capability (entropy {abs(entropy):.1f} bits)"
     return Finding(bits, because) if bits > 0.1 else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip
+from stillwatch.signals.statistics import clip, devotion
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -26,12 +26,12 @@ CAP = 2.0
 )
 def coverage_slope(group: GroupSketch, population: Population) -> Finding | None:
     """Heaps' exponent of the pooled fills, from one typical member to all of them (Heaps 1978, V = K n^b)."""
-    del population
     if group.exchanges < MIN_EXCHANGES or group.common.sum() < group.exchanges / 2:
         return None
     one, own = float(np.median(group.sums["exchanges"])), float(np.median(group.sums["fills"]))
     if one < 2 or group.exchanges <= one:
         return None
     slope = float(np.log(group.fill["fills"] / own) / np.log(group.exchanges / one))
-    bits = clip(6.0 * (slope - 0.75), 0.0, CAP)
+    devoted = float(np.median(devotion(group, population)))
+    bits = clip(6.0 * (slope - 0.75) * devoted, 0.0, CAP)
     return Finding(bits, f"pooled questions grow with exponent {slope:.2f} (1 is no repeats)") if bits > 0.1 else None

@@ -5,9 +5,11 @@ Harvests rarely talk back. A relay of real users does, and other axes must carry
 
 from __future__ import annotations
 
+import numpy as np
+
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip
+from stillwatch.signals.statistics import clip, devotion
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -24,9 +26,9 @@ CAP = -2.5
 )
 def natural_multi_turn(group: GroupSketch, population: Population) -> Finding | None:
     """Negative bits of the share of exchanges beyond the first turn; a tool loop is not a conversation."""
-    del population
     if group.exchanges < MIN_EXCHANGES:
         return None
     going_on = float(group.sums["talk"].sum() / group.exchanges)
-    bits = -clip(3.0 * (going_on - 0.1), 0.0, -CAP)
+    devoted = float(np.median(devotion(group, population)))  # a frame on every turn is injected, not said
+    bits = -clip(3.0 * (going_on - 0.1) * (1.0 - devoted), 0.0, -CAP)
     return Finding(bits, f"{going_on:.0%} of exchanges go on with a conversation") if bits < -0.1 else None

@@ -14,7 +14,7 @@ from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import DAY_US, NEVER, Population
 
 MIN_EXCHANGES = 20
-CAP = 2.0
+CAP = 1.0
 
 
 @signal(

@@ -9,14 +9,16 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import near
+from stillwatch.signals.statistics import rest, share_near
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Ints, Population
 
 OCTAVE = 1_000  # volumes are compared as 1000 x log2
 WIDTH = OCTAVE // 3
+MIN_SPREAD = 0.8  # octaves; a population narrower than this has no heavy tail to compare with
 CAP = 3.0
 MIN_VOLUME = 3
+MIN_MEMBERS = 4
 
 
 @signal(
@@ -27,13 +29,19 @@ MIN_VOLUME = 3
     runbook="Compare volumes per account: a quota that all customers hit looks even too.",
 )
 def scheduler_evenness(group: GroupSketch, population: Population) -> Finding | None:
-    """Bits by which members' volumes lie near each other's, against other templates' accounts."""
+    """Bits by which members' volumes lie near each other's, against a tail as heavy as everyone else's.
+
+    The comparison is a log-normal of the population's own spread (median absolute deviation) around the group's volume:
+    what counts is how even the loads are, not how large.
+    """
     own = group.sums["exchanges"]
-    if np.median(own) < MIN_VOLUME:
+    others = rest(population, group.accounts)
+    if group.size < MIN_MEMBERS or np.median(own) < MIN_VOLUME or not len(others):
         return None
-    foreign = population.atoms.sums["exchanges"][~np.isin(population.atoms.frame, group.frames)]
-    volumes = np.concatenate([_log(own), _log(foreign)])
-    bits = np.clip(near(np.arange(group.size), volumes, WIDTH), -1.0, CAP)
+    usual = np.log2(np.maximum(population.usage["exchanges"][others], 1))
+    spread = max(1.4826 * float(np.median(np.abs(usual - np.median(usual)))), MIN_SPREAD)
+    chance = 2 * WIDTH / OCTAVE / (spread * np.sqrt(2 * np.pi))
+    bits = np.clip(share_near(_log(own), WIDTH, min(chance, 0.5)), -1.0, CAP)
     mean = float(bits.mean())
     if mean <= 0.05:
         return None

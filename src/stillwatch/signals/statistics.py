@@ -52,6 +52,13 @@ def near(accounts: Ints, values: Ints, width: int) -> Bits:
     return _tie(inside.astype(float), around.astype(float), len(group), len(known))
 
 
+def share_near(values: Ints, width: int, chance: float) -> Bits:
+    """Return the bits by which each value has others of the same set within ±`width`, over the share by chance."""
+    inside = _within(np.sort(values), values, width) - 1
+    bits: Bits = np.log2((inside + PRIOR * chance) / (len(values) - 1 + PRIOR) / chance)
+    return bits
+
+
 def _within(ordered: Ints, points: Ints, width: int) -> Ints:
     safe = np.where(points == NEVER, 0, points)  # not known: its counts are dropped by the caller
     return np.searchsorted(ordered, safe + width, side="right") - np.searchsorted(ordered, safe - width, side="left")

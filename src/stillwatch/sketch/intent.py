@@ -42,7 +42,7 @@ COLUMNS = 16  # one row of weights is 16 bytes: a quarter of a cache line
 
 BUCKET_BITS = 17
 HEAD_BYTES, TAIL_BYTES = 2048, 1536  # about 300 and 200 words: instructions stand at the ends of a long prompt
-BLOCK = 32  # of half words: a word counts two, a character of an unspaced script one
+BLOCK = 16  # of half words: a word counts two, a character of an unspaced script one
 WINDOW = 2  # blocks that one instruction may span
 _BLOCKS = (HEAD_BYTES + TAIL_BYTES) // BLOCK + 2 * WINDOW + 2  # a word has at least two bytes with its space
 _SEEN = 1024  # features remembered, to leave out repeats

@@ -212,10 +212,10 @@ def _tight(count, level, slack):  # type: ignore[no-untyped-def]
 def _is_frame(size, even, at_end, before):  # type: ignore[no-untyped-def]
     """Whether a plateau is long enough, or short but even and at the very end of the prompt.
 
-    Behind another frame (`before` is its size) it must be longer.
+    Behind another frame (`before` is its size) it must be longer, and even: a fill that is used again wanders.
     """
     if before:
-        return size >= MIN_SPECIFIC
+        return size >= MIN_SPECIFIC and 2 * even >= size
     return size >= MIN_RUN or (at_end and even >= MIN_EVEN)
 
 
@@ -224,20 +224,17 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
     """Walk in from one end of the prompt and return the frame that stands there: (level, size, from, to); size 0: none.
 
     The least count so far bounds how many prompts share everything from that end up to here. Over a frame it stays
-    level; in natural text it decays. A second, lower level that the seam already has is a rarer frame behind a popular
-    one, unless it lasts to the other end: then it is a fill that is used again.
+    level; in natural text it decays. A second, lower level is a rarer frame behind a popular one, unless it lasts to the
+    other end: then it is a fill that is used again.
     """
     level, size, first, last = 0, 0, 0, 0
     now, now_size, now_even, now_first, now_last, above = 0, 0, 0, 0, 0, 0
     least = np.int64(1) << 40
-    left = -1  # where the walk left the frame it has found
-    walked = 0
-    if length > 1 and not backwards:
-        end, next_to_end = (length - 1, length - 2) if backwards else (0, 1)
-        if threshold <= counts[end] < counts[next_to_end] and not _near(counts[end], counts[next_to_end]):
-            walked = 1  # the frame is used elsewhere in prompts too, so that the end mark is the rarer part
-    start = length - 1 - walked if backwards else walked
-    begun = walked
+    begun = 0
+    if length > 1 and not backwards and threshold <= counts[0] < counts[1] and not _near(counts[0], counts[1]):
+        begun = 1  # the frame stands inside other prompts too, so that its first shingle, with the start mark, is rarer
+    start = length - 1 - begun if backwards else begun
+    walked = begun
     while walked < length:
         at = length - 1 - walked if backwards else walked
         count = counts[at]
@@ -247,9 +244,6 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
         if walked == begun or not _near(least, now):
             if _is_frame(now_size, now_even, now_first == start, size):
                 level, size, first, last = now, now_size, now_first, now_last
-                left = walked
-            elif size and walked - left >= SHINGLE_TOKENS - 1 and now_size <= SHINGLE_TOKENS:
-                break  # past the seam the level fell again: these are the common first words of a fill
             now, now_size, now_even, above = least, 0, 0, 0
         if _near(count, now):
             if now_size == 0:
@@ -350,7 +344,7 @@ def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-de
         return front if front[0] > back[0] else back
     if back[1] >= MIN_SPECIFIC and front[0] >= POPULAR * back[0]:
         return back
-    lead = FRONT_LEAD
+    lead = FRONT_LEAD if front[1] >= MIN_RUN else 0
     return front if front[1] + lead >= back[1] else back
 
 
