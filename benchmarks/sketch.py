@@ -1,7 +1,11 @@
 """How well, and how fast, the sketch tells templates: `python benchmarks/sketch.py [--tune] [--only quality|speed]`.
 
-Real templates are filled with real seeds; constants were chosen on some sources (`--tune`), the printed figures come from
-others. The corpus is composed, so the result is synthetic: no public log says which prompts share a template.
+Real templates are filled with real seeds. Constants were chosen on some sources (`--tune`); the figures printed without
+it come from others, which decided between rules but set no constant. The corpus is composed, so the result is
+synthetic: no public log says which prompts share a template.
+
+Bars: at a frame of 20 % of the words, prompts of one template share a key in at least 95 % of pairs; at most 1 in 10,000
+unrelated pairs share one; both passes take at most 10 microseconds for a 600-byte prompt.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Prompts with what they are made of. `family` is unique for a prompt that nothing else resembles by construction."""
+    """Prompts with what they are made of; `family` is a prompt's own where nothing else is made like it."""
 
     texts: list[str]
     template: np.ndarray  # -1: a person's prompt

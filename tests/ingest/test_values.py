@@ -139,3 +139,10 @@ def test_categories_and_floats_with_holes_from_a_frame_are_read(engine: Engine) 
     got = read_exchanges(frame, engine)
     assert column(engine, got, "exchange_id") == ["1", "2"]
     assert column(engine, got, "status") == [200, None]
+
+
+def test_a_list_column_without_a_single_value_counts_as_absent(engine):
+    rows = {"exchange_id": ["a"], "ts": [dt.datetime(2026, 1, 1)], "account_id": ["x"], "model": ["m"]}
+    log = read_exchanges(pa.table(rows | {"tools": pa.nulls(1)}), engine)
+    assert log.rows_kept == 1
+    assert "tools" not in log.present

@@ -39,9 +39,12 @@ UNIT = 1 << 16  # scores are integers, in 65,536ths of a natural log-odds
 PREVALENCE = 0.02  # of exchanges that ask for a trace, or a verdict, in ordinary traffic: the prior of the permille
 FALSE_ALARMS = 0.002  # allowed at the operating point
 FOLDS = 5
+HARDEST = 10  # windows of an ordinary text that are trained on
 VARIANTS = {"trace": 12, "rubric": 12, "near-trace": 3, "near-rubric": 3}  # texts made of one formulation
-TRAINED = ("deepeval", "langchain", "aider", "toolformer", "airoboros", "alpaca", "seeds", "evals-a")
-UNSEEN = ("FastChat", "distilabel", "llamaindex", "awesome", "roleplay", "evals-b", "harness")
+SOURCES = (  # by the fold that each is held out in; no two of one fold teach what the other is measured on
+    ("awesome", "FastChat"), ("roleplay", "distilabel"), ("llamaindex", "toolformer", "seeds"),
+    ("evals", "deepeval", "aider"), ("harness", "langchain", "airoboros", "alpaca"),
+)  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -186,6 +189,13 @@ def is_judge(text: str) -> bool:
     return bool(_JUDGES.search(text)) and not _NOT_JUDGES.search(text)
 
 
+_TRACES = re.compile(
+    r"</?think|all (your )?thoughts|inner monologue|(show|write|print|include|output) (me )?(your|a) (thought|thinking)"
+    r"|internal reasoning|chain[ -]of[ -]thought",
+    re.IGNORECASE,
+)
+
+
 def _source_of(row: dict[str, Any]) -> str:
     named = ("deepeval", "FastChat", "distilabel", "airoboros", "alpaca", "langchain", "llamaindex", "aider")
     return next(name for name in named if name in row["source"])
@@ -205,7 +215,8 @@ def read_sources() -> list[Example]:
         else:
             label = ""
         found.append(Example(row["text"], label, "en", source, -1))
-    found += [Example(row["text"], "", "en", _source_of(row), -1) for row in _rows("app_templates")]
+    for row in _rows("app_templates"):
+        found.append(Example(row["text"], "rubric" if is_judge(row["text"]) else "", "en", _source_of(row), -1))
     for name, source in (
         ("awesome_prompts", "awesome"),
         ("gpteacher_roleplay", "roleplay"),
@@ -219,10 +230,15 @@ def read_sources() -> list[Example]:
     for row in _rows("eval_requests"):
         asked = row["input"]
         text = asked if isinstance(asked, str) else "\n".join(_words_of(message) for message in asked)
-        half = "evals-a" if hashlib.sha256(row["eval"].encode()).digest()[0] % 2 else "evals-b"
-        label = f"eval:{row['eval']}"
-        found.append(Example(text, "unknown" if "modelgraded" in row["eval"] else label, "", half, -1))
-    return found
+        found.append(Example(text, f"eval:{row['eval']}", "", "evals", -1))
+    return thin_out([_set_aside(example) for example in found])
+
+
+def _set_aside(example: Example) -> Example:
+    """Take out of the measurement what really asks for a trace or a verdict in a source that is ordinary otherwise."""
+    if example.label == "rubric" or not (_TRACES.search(example.text) or is_judge(example.text)):
+        return example
+    return example._replace(label="unknown")
 
 
 def thin_out(sources: Sequence[Example]) -> list[Example]:
@@ -264,9 +280,9 @@ def cut_windows(examples: Sequence[Example]) -> Windows:
         inside = slice(starts[text], starts[text + 1])
         blocks, ids = spots[inside] // BLOCK, buckets[inside]
         used = int(blocks[-1]) + 1 if len(blocks) else 1
-        for first in range(max(used - WINDOW, 0) + 1):
-            low, high = np.searchsorted(blocks, (first, first + WINDOW))
-            if high > low or first == 0:
+        for first, last in [(first, first + size) for size in range(1, WINDOW + 1) for first in range(used - size + 1)]:
+            low, high = np.searchsorted(blocks, (first, last))
+            if high > low or used == 1:
                 rows.append(np.full(high - low, len(owner), np.int64))
                 columns.append(ids[low:high])
                 owner.append(text)
@@ -310,29 +326,35 @@ def _worth(share: tuple[str, str, str]) -> float:
     return (3.0 if language == "en" else 1.0) * {"ordinary": 60.0}.get(role, 60.0)
 
 
-def fit_instruction(examples: Sequence[Example], kind: str, strength: float = 0.3) -> Linear:
-    """Train the trace or the rubric answer on windows; of a positive text only the most telling window counts."""
+def fit_instruction(examples: Sequence[Example], kind: str, strength: float = 1.0) -> Linear:
+    """Train the trace or the rubric answer on windows: of a positive text the most telling, of others the most alike."""
     windows = cut_windows(examples)
-    positive = np.array([example.label == kind for example in examples])
-    shares = _shares(examples, kind)
-    per_text = np.bincount(windows.owner, minlength=len(examples))
-    truth = positive[windows.owner]
-    weights = shares[windows.owner] / np.sqrt(per_text[windows.owner])
-    keep = ~truth | (per_text[windows.owner] == 1)
-    linear = _logistic(windows.matrix[keep], truth[keep], weights[keep], strength)
-    for _ in range(2):
-        scores = windows.matrix @ linear.weights
-        order = np.lexsort((-scores, windows.owner))
-        top = np.zeros(len(scores), bool)
-        top[order[np.r_[True, np.diff(windows.owner[order]) > 0]]] = True
-        keep = ~truth | top
-        weights = shares[windows.owner] / np.where(truth, 1, np.sqrt(per_text[windows.owner]))
+    truth = np.array([example.label == kind for example in examples])[windows.owner]
+    shares = _shares(examples, kind)[windows.owner]
+    linear = Linear(np.zeros(1 << intent.BUCKET_BITS), 0.0)
+    for turn in range(3):
+        ranks = _ranks(windows, linear)
+        keep = ranks < np.where(truth, 1, HARDEST) if turn else ranks < np.where(truth, 1 << 30, HARDEST)
+        sizes = np.bincount(windows.owner[keep], minlength=len(examples))
+        weights = shares / np.sqrt(np.maximum(sizes, 1))[windows.owner]
         linear = _logistic(windows.matrix[keep], truth[keep], weights[keep], strength)
     return linear
 
 
+def _ranks(windows: Windows, linear: Linear) -> npt.NDArray[np.int64]:
+    """Rank each window within its text by score; before the first training the order is a fixed shuffle."""
+    scores = windows.matrix @ linear.weights
+    if not linear.weights.any():
+        scores = np.random.default_rng(7).random(len(scores))
+    order = np.lexsort((-scores, windows.owner))
+    first = np.r_[0, np.flatnonzero(np.diff(windows.owner[order])) + 1]
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order)) - np.repeat(first, np.diff(np.r_[first, len(order)]))
+    return ranks
+
+
 def _logistic(matrix: csr_matrix, truth: npt.NDArray[np.bool_], weights: Floats, strength: float) -> Linear:
-    model = LogisticRegression(C=strength, solver="liblinear", intercept_scaling=10, tol=1e-3, max_iter=200)
+    model = LogisticRegression(C=strength, solver="liblinear", intercept_scaling=10, tol=1e-2, max_iter=100)
     model.fit(matrix, truth, sample_weight=weights)
     return Linear(model.coef_[0], float(model.intercept_[0]))
 

@@ -5,7 +5,7 @@ narrow skill. One linear model over hashed words, word pairs and character runs 
 verdict never rests on it alone, because evaluation runs and audits ask for the same things.
 
 Traces and rubrics are instructions, short beside the material that they travel with: their score is the highest of any
-window of about 48 words. A capability is a property of the whole text. All sums are sums of integers, so that the
+window of eight to sixteen words. A capability is a property of the whole text. All sums are sums of integers, so that the
 answer does not depend on the machine, the batch or the order.
 """
 
@@ -43,7 +43,7 @@ COLUMNS = 16  # one row of weights is 16 bytes: a quarter of a cache line
 BUCKET_BITS = 17
 HEAD_BYTES, TAIL_BYTES = 2048, 1536  # about 300 and 200 words: instructions stand at the ends of a long prompt
 BLOCK = 16  # of half words: a word counts two, a character of an unspaced script one
-WINDOW = 2  # blocks that one instruction may span
+WINDOW = 2  # blocks that one instruction may span; shorter ones need one
 _BLOCKS = (HEAD_BYTES + TAIL_BYTES) // BLOCK + 2 * WINDOW + 2  # a word has at least two bytes with its space
 _SEEN = 1024  # features remembered, to leave out repeats
 _BUCKET_MASK = (1 << BUCKET_BITS) - 1
@@ -293,11 +293,11 @@ def _score_texts(buffers, tables, weights, scores, counts):  # type: ignore[no-u
             scores[row, column] = sums[column] * scale[column] * 16 // root + bias[column]
         for column in range(TRACE, RUBRIC + 1):
             best = np.int64(-(1 << 60))
-            for first in range(max(used - WINDOW, 0) + 1):
-                total = np.int64(0)
-                for block in range(first, min(first + WINDOW, used)):
-                    total += blocks[block, column]
+            for first in range(used):  # windows of one block and of two
+                total = np.int64(blocks[first, column])
                 best = max(best, total)
+                if first + 1 < used:
+                    best = max(best, total + blocks[first + 1, column])
             scores[row, column] = best * scale[column] + bias[column]
 
 

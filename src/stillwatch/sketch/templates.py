@@ -1,14 +1,14 @@
 """Which prompts fill one template, told from a constant-size count of their shingles.
 
-Harvesting needs coverage, so it loops over the slots of a fixed frame: the frame's shingles all come back, each as often
-as the template is used, while the fills do not. Pass 1 counts shingles (four tokens in a row) in a count sketch that
-merges by addition. Pass 2 finds each prompt's frame and names it by the smallest hash in it (the template key), and
-hashes what the slots hold (the fill hash).
+Harvesting needs coverage, so it loops over the slots of a fixed frame: the frame's shingles all come back, each as
+often as the template is used, while the fills do not. Pass 1 counts shingles (four tokens in a row) in a count sketch
+that merges by addition. Pass 2 finds each prompt's frame and names it by the smallest hash in it (the template key),
+and hashes what the slots hold (the fill hash).
 
 How a frame is told from other text that is frequent, such as phrases of the language and fills that are used again: it
 stands at an end of the prompt, or its pieces have one count wherever they stand. What that costs:
-* a rarer frame behind a popular preamble names the prompt only from MIN_SPECIFIC shingles on; a shorter one is taken for
-  a categorical slot, and a categorical slot with values longer than that gives one key for each value;
+* a rarer frame behind a popular preamble names the prompt only from MIN_SPECIFIC shingles on; a shorter one is taken
+  for a categorical slot, and a categorical slot with values longer than that gives one key for each value;
 * near-copies of a template (one per language, say) may share a key, as their common wording is a frame too;
 * a template without four literal words in a row cannot be seen, and one seen fewer than MIN_EXCHANGES times is not one.
 """
@@ -203,6 +203,12 @@ def _near(one, other):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _even(count, level, slack):  # type: ignore[no-untyped-def]
+    """Whether a count is the level but for shared buckets (two standard deviations) and one use in 128 elsewhere."""
+    return abs(count - level) <= slack // 2 + (level >> 7)
+
+
+@njit(nogil=True, cache=True)
 def _tight(count, level, slack):  # type: ignore[no-untyped-def]
     """Whether a count is the level itself, but for other uses of the same words and for shared buckets."""
     return level - level // 16 - slack <= count <= level + level // 8 + slack
@@ -224,11 +230,11 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
     """Walk in from one end of the prompt and return the frame that stands there: (level, size, from, to); size 0: none.
 
     The least count so far bounds how many prompts share everything from that end up to here. Over a frame it stays
-    level; in natural text it decays. A second, lower level is a rarer frame behind a popular one, unless it lasts to the
-    other end: then it is a fill that is used again.
+    level; in natural text it decays. A second, lower level is a rarer frame behind a popular one, unless it lasts to
+    the other end: then it is a fill that is used again.
     """
-    level, size, first, last = 0, 0, 0, 0
-    now, now_size, now_even, now_first, now_last, above = 0, 0, 0, 0, 0, 0
+    level, size, first, last = np.int64(0), 0, 0, 0
+    now, now_size, now_even, now_first, now_last, above = np.int64(0), 0, 0, 0, 0, 0
     least = np.int64(1) << 40
     begun = 0
     if length > 1 and not backwards and threshold <= counts[0] < counts[1] and not _near(counts[0], counts[1]):
@@ -249,7 +255,7 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
             if now_size == 0:
                 now_first = at
             now_size += 1
-            now_even += abs(count - now) <= slack // 2
+            now_even += _even(count, now, slack)
             now_last = at
             above = 0
         else:
@@ -264,18 +270,18 @@ def _find_plateau(counts, length, threshold, slack, backwards):  # type: ignore[
 
 
 @njit(nogil=True, cache=True)
-def _mass(counts, length, level, tolerance):  # type: ignore[no-untyped-def]
+def _mass(counts, length, level, slack):  # type: ignore[no-untyped-def]
     """Count the neighbours that are both at this very level, over the whole prompt."""
     mass, before = 0, False
     for at in range(length):
-        here = abs(counts[at] - level) <= tolerance
+        here = _even(counts[at], level, slack)
         mass += here and before
         before = here
     return mass
 
 
 @njit(nogil=True, cache=True)
-def _find_inner(counts, length, threshold, tolerance):  # type: ignore[no-untyped-def]
+def _find_inner(counts, length, threshold, slack):  # type: ignore[no-untyped-def]
     """Return the level with the greatest mass and its longest stretch: (level, mass, from, to); mass 0: none.
 
     Where no end of the prompt vouches for a frame, evenness must: all pieces of a frame come equally often, while the
@@ -284,8 +290,8 @@ def _find_inner(counts, length, threshold, tolerance):  # type: ignore[no-untype
     level, mass = np.int64(0), MIN_INNER - 1
     for at in range(1, length):
         count = counts[at]
-        if count >= threshold and count != level and abs(count - counts[at - 1]) <= tolerance:
-            here = _mass(counts, length, count, tolerance)
+        if count >= threshold and count != level and _even(counts[at - 1], count, slack):
+            here = _mass(counts, length, count, slack)
             if here > mass or (here == mass and count > level):
                 level, mass = count, here
     if level == 0:
@@ -294,8 +300,8 @@ def _find_inner(counts, length, threshold, tolerance):  # type: ignore[no-untype
     at = 0
     while at < length:
         begin, size = at, 0
-        while at < length and counts[at] >= level - tolerance:
-            size += counts[at] <= level + tolerance
+        while at < length and (counts[at] >= level or _even(counts[at], level, slack)):
+            size += _even(counts[at], level, slack)
             at += 1
         if size > longest:
             longest, first, last = size, begin, at
@@ -305,7 +311,7 @@ def _find_inner(counts, length, threshold, tolerance):  # type: ignore[no-untype
 
 @njit(nogil=True, cache=True)
 def _find_lead(counts, length, threshold):  # type: ignore[no-untyped-def]
-    """Return the middle of a long unbroken stretch at the start, even if no part of it is level: (level, size, from, to).
+    """Return the middle of a long unbroken stretch at the start, whatever its levels: (level, size, from, to).
 
     So look the members of a family of templates that share more or less of their wording.
     """
@@ -320,10 +326,7 @@ def _find_lead(counts, length, threshold):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _is_repeated(counts, length, threshold):  # type: ignore[no-untyped-def]
     """Whether every shingle is frequent: a frame with a fill that is used again, of which the frame is more common."""
-    for at in range(length):
-        if counts[at] < threshold:
-            return False
-    return True
+    return counts[:length].min() >= threshold
 
 
 @njit(nogil=True, cache=True)
@@ -335,7 +338,7 @@ def _find_frame(counts, length, threshold, slack):  # type: ignore[no-untyped-de
         lead = _find_lead(counts, length, threshold)
         if lead[1]:
             return lead
-        return _find_inner(counts, length, threshold, slack // 2)
+        return _find_inner(counts, length, threshold, slack)
     if front[1] == 0:
         return back
     if back[1] == 0:

@@ -67,7 +67,7 @@ class SketchKey:
 
 
 class Tables(NamedTuple):
-    """How to read a code point: `ascii` gives 0 separator, 1 digit or the folded letter; the others cover planes 0 and 1."""
+    """How to read a code point: `ascii` gives 0 separator, 1 digit or the folded letter; the rest is planes 0 and 1."""
 
     ascii: npt.NDArray[np.uint8]
     classes: npt.NDArray[np.uint8]
@@ -188,7 +188,7 @@ def _decode(data, at, end):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _put(masked, exact, count, token, own):  # type: ignore[no-untyped-def]
-    """Store a token; past the cap the oldest token of the tail leaves, and its hash goes into the last cell of `exact`."""
+    """Store a token; past the cap the tail's oldest token leaves, and its hash goes into the last cell of `exact`."""
     at = count if count < HEAD_TOKENS else HEAD_TOKENS + (count - HEAD_TOKENS) % TAIL_TOKENS
     if count >= MAX_TOKENS:
         exact[MAX_TOKENS] = mix(exact[MAX_TOKENS] ^ exact[at])
@@ -231,12 +231,13 @@ def tokenise(data, start, end, tables, key, masked, exact):  # type: ignore[no-u
             point, size = _decode(data, at, end)
             at += size
             if point < 0:
-                kind = SEPARATOR
+                kind = np.int64(SEPARATOR)
             elif point < 0x20000:
                 kind = np.int64(classes[point])
                 code = np.uint64(folds[point])
             else:
-                kind = CHARACTER if point < 0x40000 else (IGNORED if 0xE0000 <= point < 0xF0000 else SEPARATOR)
+                rare = IGNORED if 0xE0000 <= point < 0xF0000 else SEPARATOR
+                kind = np.int64(CHARACTER if point < 0x40000 else rare)
                 code = np.uint64(point)
             if kind == IGNORED:
                 continue
@@ -350,7 +351,7 @@ def hash_strings(array: pa.Array | pa.ChunkedArray, key: SketchKey) -> Hashes:
 
 
 def hash_text(array: pa.Array | pa.ChunkedArray, key: SketchKey) -> Hashes:
-    """Return the keyed hash of each text's tokens: case, width, accents and punctuation make no difference, digits do."""
+    """Return the keyed hash of each text's tokens: case, width, accents, punctuation do not matter, digits do."""
     buffers = text_buffers(array)
     out = np.empty(buffers.valid.size, np.int64)
     _hash_texts(buffers, tables(), key.words(), out)
