@@ -122,6 +122,8 @@ def _population(
 ) -> Population:
     table = None if accounts is None else engine.arrow(accounts.table)
     present = frozenset[str]() if accounts is None else accounts.present - {"account_id"}
+    if accounts is not None:
+        present |= accounts.named & {"org_id"}  # a column of nothing but nulls says that nobody declares anything
     population = summarise_accounts(engine, sketched, table, present)
     return apply_licences(engine, sketched, population, None if licences is None else engine.arrow(licences.table))
 

@@ -26,6 +26,7 @@ CEILING: Mapping[Family, float] = {
     Family.ARTEFACT: 10.0,
 }
 OTHERS = 0.5  # what a second signal of the same family adds
+DECLARING = "org_id"  # without this column nothing is known of what accounts declare
 FEW = 4.0  # accounts at which coincidence explains half of what ties them
 STRICTEST_FIRST = (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH)
 SPEAKS = 1.0  # bits from which a family counts as speaking
@@ -125,16 +126,9 @@ def assess(
     strict = bars[VerdictKind.DISTILLATION]
     tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts] >= 0)
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
-    facts = _Standing(totals, beyond, speaking, int(tied.sum()), group.exchanges)
-    verdict = next((kind for kind in STRICTEST_FIRST if _clears(facts, bars[kind])), VerdictKind.CLEAR)
-    margin = min(
-        totals[Axis.COORDINATION] - strict.coordination,
-        totals[Axis.EXTRACTION] - strict.extraction,
-        totals[Axis.DECEPTION] - strict.deception,
-    )
-    margin = min(margin, beyond - strict.beyond_content)
-    if speaking < strict.families or facts.tied < strict.accounts or group.exchanges < strict.exchanges:
-        margin = min(margin, -1.0)
+    standing = _Standing(totals, beyond, speaking, int(tied.sum()), group.exchanges, DECLARING in population.present)
+    verdict = next((kind for kind in STRICTEST_FIRST if _clears(standing, kind, bars[kind])), VerdictKind.CLEAR)
+    margin = _margin(standing, strict)
     p = _probability(margin, calibration)
     member_p = p * _probability(np.minimum(tie - strict.member_bits, 4.0) + 1.0, calibration)
     return Assessment(group, findings, totals, beyond, speaking, verdict, float(margin), float(p), tied, member_p)
@@ -147,18 +141,34 @@ class _Standing:
     families: int
     tied: int
     exchanges: int
+    declarations_known: bool
 
 
-def _clears(standing: _Standing, bar: Bars) -> bool:
-    return (
-        standing.bits[Axis.COORDINATION] >= bar.coordination
-        and standing.bits[Axis.EXTRACTION] >= bar.extraction
-        and standing.bits[Axis.DECEPTION] >= bar.deception
-        and standing.beyond_content >= bar.beyond_content
-        and standing.families >= bar.families
-        and standing.tied >= bar.accounts
-        and standing.exchanges >= bar.exchanges
+def _clears(standing: _Standing, kind: VerdictKind, bar: Bars) -> bool:
+    counted = standing.families >= bar.families and standing.tied >= bar.accounts
+    if not counted or standing.exchanges < bar.exchanges or standing.beyond_content < bar.beyond_content:
+        return False
+    bits = standing.bits
+    if bits[Axis.COORDINATION] < bar.coordination or bits[Axis.EXTRACTION] < bar.extraction:
+        return False
+    if standing.declarations_known:
+        return bits[Axis.DECEPTION] >= bar.deception
+    # nobody can be said to hide what the log could not show: the third axis is unknown, so never the gravest verdict,
+    # and the two others must carry its weight
+    surplus = bits[Axis.COORDINATION] + bits[Axis.EXTRACTION] - bar.coordination - bar.extraction
+    return kind is not VerdictKind.DISTILLATION and surplus + bits[Axis.DECEPTION] >= 2 * bar.deception
+
+
+def _margin(standing: _Standing, bar: Bars) -> float:
+    """Return the bits by which the narrowest bar is cleared; one bit short at least where a count is too small."""
+    narrowest = min(
+        standing.bits[Axis.COORDINATION] - bar.coordination,
+        standing.bits[Axis.EXTRACTION] - bar.extraction,
+        standing.bits[Axis.DECEPTION] - bar.deception,
+        standing.beyond_content - bar.beyond_content,
     )
+    enough = standing.families >= bar.families and standing.tied >= bar.accounts and standing.exchanges >= bar.exchanges
+    return narrowest if enough else min(narrowest, -1.0)
 
 
 def _tie_members(

@@ -5,6 +5,7 @@ source ─► origins ─► found (columns) ─► pieces (judged rows) ─► 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from stillwatch.ingest.assemble import assemble
 from stillwatch.ingest.columns import ACCOUNT_COLUMNS, EXCHANGE_COLUMNS, LICENCE_COLUMNS
 from stillwatch.ingest.engine import Engine
-from stillwatch.ingest.fields import check_fields
+from stillwatch.ingest.fields import bind, check_fields
 from stillwatch.ingest.inspect import inspect_all
 from stillwatch.ingest.pieces import Order, read_pieces
 from stillwatch.ingest.records import Ingested, InputFile
@@ -59,4 +60,5 @@ def _read(source: Any, engine: Engine, order: Order) -> Ingested:
     ingested = assemble(pieces, refusals, engine, order)
     if not ingested.inputs:
         raise InputRefused("\n".join(f"{refusal.label}: {refusal.mend}" for refusal in refusals))
-    return ingested
+    named = {ours for each in found for ours in bind(order.fields, order.contract, each.columns)}
+    return dataclasses.replace(ingested, named=frozenset(named))

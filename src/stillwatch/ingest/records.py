@@ -37,3 +37,4 @@ class Ingested:
     rows_kept: int
     rejected: pa.Table
     inputs: tuple[InputFile, ...]
+    named: frozenset[str] = frozenset()  # columns that the input has, even where every value is null

@@ -177,8 +177,8 @@ def _rows(name: str) -> list[dict[str, Any]]:
 
 
 _JUDGES = re.compile(
-    r"impartial judge|\bverdict|\bgrad(e|er|ing)\b|rate the|(assign|give|output|provide|return) (a|the|an)? ?(\w+ )?"
-    r"(score|rating|reward)|score (from|between|of|\d)|\brubric|# ?rating|you are (a|an) (\w+ )*(judge|evaluator)",
+    r"impartial judge|\bverdict|teacher grading|\brate the|score rubric|score 1( to|-|:)|# ?rating"
+    r"|(assign|give|giving|output|provide|return) (a|the|an)? ?(\w+ )?(score|rating)",
     re.IGNORECASE,
 )
 _NOT_JUDGES = re.compile(r"rewrit|copywriter|scenario|generate (a|one) (series|list|set)|rewriter", re.IGNORECASE)
@@ -189,11 +189,8 @@ def is_judge(text: str) -> bool:
     return bool(_JUDGES.search(text)) and not _NOT_JUDGES.search(text)
 
 
-_TRACES = re.compile(
-    r"</?think|all (your )?thoughts|inner monologue|(show|write|print|include|output) (me )?(your|a) (thought|thinking)"
-    r"|internal reasoning|chain[ -]of[ -]thought",
-    re.IGNORECASE,
-)
+_TRACES = re.compile(r"</?think|all thoughts (with)?in|inner monologue|internal reasoning", re.IGNORECASE)
+_VERDICTS = re.compile(r"(rank|rate|grade|judge|evaluate)s? the \w* ?(response|answer|completion)s?\b", re.IGNORECASE)
 
 
 def _source_of(row: dict[str, Any]) -> str:
@@ -236,9 +233,8 @@ def read_sources() -> list[Example]:
 
 def _set_aside(example: Example) -> Example:
     """Take out of the measurement what really asks for a trace or a verdict in a source that is ordinary otherwise."""
-    if example.label == "rubric" or not (_TRACES.search(example.text) or is_judge(example.text)):
-        return example
-    return example._replace(label="unknown")
+    found = example.label != "rubric" and (_TRACES.search(example.text) or _VERDICTS.search(example.text))
+    return example._replace(label="unknown") if found else example
 
 
 def thin_out(sources: Sequence[Example]) -> list[Example]:
@@ -466,17 +462,22 @@ def fold_of(formulation: Formulation) -> int:
     return hashlib.sha256(formulation.text.encode()).digest()[0] % FOLDS
 
 
-def hold_out_formulations(sources: Sequence[Example]) -> HeldOut:
-    """Score every formulation, and every trained source, by a model that was trained without it."""
+def hold_out(sources: Sequence[Example]) -> HeldOut:
+    """Score every formulation, and every source, by a model that was trained without it."""
     parts = []
     for fold in range(FOLDS):
         kept = make_examples(each for each in read_corpus() if fold_of(each) != fold)
         away = make_examples((each for each in read_corpus() if fold_of(each) == fold), seed=8, rewording=False)
-        out = [name for index, name in enumerate(TRAINED) if index % FOLDS == fold]
-        away += [example for example in sources if example.source in out and example.label != "unknown"]
-        kept += [example for example in sources if example.source in TRAINED and example.source not in out]
-        parts.append(_score(train(kept), away))
+        away += [each for each in sources if each.source in SOURCES[fold] and each.label != "unknown"]
+        parts.append(_score(train(kept + [each for each in sources if each.source not in SOURCES[fold]]), away))
     return _join(parts)
+
+
+def without_language(language: str, sources: Sequence[Example]) -> HeldOut:
+    """Score the formulations of one language by a model that was trained on all others."""
+    kept = make_examples(each for each in read_corpus() if each.language != language)
+    away = make_examples((each for each in read_corpus() if each.language == language), seed=8, rewording=False)
+    return _score(train([*kept, *sources]), away)
 
 
 def _role(kind: str) -> Callable[[Example], str]:
@@ -497,42 +498,84 @@ def _permille(scores: Floats, curve: tuple[float, float]) -> npt.NDArray[np.int6
     return np.round(1000 / (1 + np.exp(-(scores * curve[0] + curve[1])))).astype(np.int64)
 
 
-def fit_intent(out: Path = intent.WEIGHTS) -> None:
+def fit_intent(out: Path = intent.WEIGHTS, languages_left_out: Sequence[str] = ()) -> None:
     """Train, measure and write the weights; print the tables of docs/reference/intent.md."""
     sources = read_sources()
-    held = hold_out_formulations(sources)
-    curves = [curve_of(held, "trace"), curve_of(held, "rubric")]
-    trained = train(make_examples(read_corpus()) + [each for each in sources if each.source in TRAINED])
-    write_model(out, quantise(trained, curves), (500, 500))
-    report(held, curves, _score(trained, [each for each in sources if each.source in UNSEEN]))
+    held = hold_out(sources)
+    curves = {kind: curve_of(held, kind) for kind in ("trace", "rubric")}
+    points = {kind: operating_point(held, kind, curves[kind]) for kind in curves}
+    trained = train(make_examples(read_corpus()) + sources)
+    write_model(out, quantise(trained, list(curves.values())), (points["trace"], points["rubric"]))
+    print(f"corpus {corpus_hash()[:16]}, {len(read_corpus())} formulations, {len(sources)} texts of other sources")
+    for kind in curves:
+        report_kind(held, kind, curves[kind], points[kind])
+    report_capabilities(held)
+    for language in languages_left_out:
+        away = without_language(language, sources)
+        for kind in curves:
+            at = _permille(getattr(away, kind), curves[kind])[[each.label == kind for each in away.examples]]
+            print(f"{kind} in {language}, never seen: {np.mean(at >= points[kind]):.2f} at the operating point")
 
 
-def report(held: HeldOut, curves: list[tuple[float, float]], unseen: HeldOut) -> None:
-    """Print what was measured."""
-    for kind, curve in zip(("trace", "rubric"), curves, strict=True):
-        print(f"\n## {kind} {curve}")
-        for title, part in (("held out", held), ("unseen", unseen)):
-            at = _permille(getattr(part, kind), curve)
-            keys = [
-                (each.source, each.language if each.source == "corpus" else "", _role(kind)(each))
-                for each in part.examples
-            ]
-            for key in sorted(set(keys)):
-                values = at[[each == key for each in keys]]
-                print(title, *key, len(values), f"{np.mean(values >= 500):.4f}")
-    named = np.array([_capability_of(each) for each in held.examples])
-    for language in sorted({each.language for each in held.examples}):
-        mask = (named != "") & np.array([e.language == language and e.source == "corpus" for e in held.examples])
-        if mask.any():
-            right = [CAPABILITIES[code] == name for code, name in zip(held.capability[mask], named[mask], strict=True)]
-            print("capability", language, len(right), f"{np.mean(right):.3f}")
+def operating_point(held: HeldOut, kind: str, curve: tuple[float, float]) -> int:
+    """Return the least permille that at most 2 in 1,000 ordinary texts of unseen sources reach."""
+    other = np.array([each.source != "corpus" and each.label != kind for each in held.examples])
+    if not other.any():
+        return 500
+    values = np.sort(_permille(getattr(held, kind)[other], curve))
+    return int(values[-int(FALSE_ALARMS * len(values)) - 1]) + 1
+
+
+def report_kind(held: HeldOut, kind: str, curve: tuple[float, float], point: int) -> None:
+    """Print what share of each group reaches the even odds, and the operating point."""
+    at = _permille(getattr(held, kind), curve)
+    groups: dict[tuple[str, str], list[int]] = {}
+    for value, each in zip(at, held.examples, strict=True):
+        name = each.language if each.source == "corpus" else each.source
+        groups.setdefault((name, _role(kind)(each)), []).append(value)
+    print(f"\n### {kind}: operating point {point} permille; slope and offset {curve[0]:.3f} {curve[1]:.3f}\n")
+    print("| unseen | what | texts | at 500 | at the operating point | median permille |")
+    print("|---|---|---|---|---|---|")
+    for (name, role), found in sorted(groups.items(), key=lambda item: (item[0][1], item[0][0])):
+        values = np.array(found)
+        row = f"{np.mean(values >= 500):.3f} | {np.mean(values >= point):.3f} | {np.median(values):.0f}"
+        print(f"| {name} | {role} | {len(values)} | {row} |")
+    for title, own in (("formulations", True), ("other sources", False)):
+        roles = np.array([_role(kind)(each) if (each.source == "corpus") == own else "" for each in held.examples])
+        recall, alarms = ([np.mean(at[np.isin(roles, chosen)] >= limit) for limit in (500, point)]
+                          for chosen in (["positive"], ["near", "ordinary"]))  # fmt: skip
+        precision = [PREVALENCE * r / max(PREVALENCE * r + (1 - PREVALENCE) * a, 1e-9) for r, a in zip(recall, alarms, strict=True)]
+        print(f"\n{title}: recall {recall[0]:.3f} / {recall[1]:.3f}, false alarms {alarms[0]:.4f} / {alarms[1]:.4f}, "
+              f"precision where 2 % ask for it {precision[0]:.2f} / {precision[1]:.2f} (at 500 / operating point)")  # fmt: skip
+
+
+def report_capabilities(held: HeldOut) -> None:
+    """Print the accuracy by language and by capability, with what each is most often taken for."""
+    named = [_capability_of(each) for each in held.examples]
+    pairs = [
+        (each.language if each.source == "corpus" else each.source, truth, CAPABILITIES[code])
+        for each, truth, code in zip(held.examples, named, held.capability, strict=True)
+        if truth
+    ]
+    print("\n### capability\n\n| unseen | texts | right |\n|---|---|---|")
+    for place in sorted({pair[0] for pair in pairs}):
+        right = [truth == read for where, truth, read in pairs if where == place]
+        print(f"| {place} | {len(right)} | {np.mean(right):.2f} |")
+    print("\n| capability | texts | right | most often taken for |\n|---|---|---|---|")
+    own = [pair for pair in pairs if len(pair[0]) == 2]
+    for name in CAPABILITIES:
+        reads = Counter(read for _, truth, read in own if truth == name)
+        wrong = ", ".join(f"{other} {count}" for other, count in reads.most_common(4) if other != name)
+        print(f"| {name} | {reads.total()} | {reads[name] / max(reads.total(), 1):.2f} | {wrong} |")
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=fit_intent.__doc__)
     parser.add_argument("--out", type=Path, default=intent.WEIGHTS)
-    fit_intent(parser.parse_args().out)
+    parser.add_argument("--leave-out", nargs="*", default=(), metavar="LANGUAGE", help="measure a language never seen")
+    given = parser.parse_args()
+    fit_intent(given.out, given.leave_out)
 
 
 if __name__ == "__main__":

@@ -183,9 +183,9 @@ class TemplateKeys:
     frame_permille: npt.NDArray[np.int16]
 
 
-# What makes a frame, in shingles. Chosen on generator and application templates filled with tool-use tasks, see
-# benchmarks/sketch.py --tune; each figure in brackets is what the next smaller value did there.
-MIN_RUN = 6  # at one level, counted from an end of the prompt [5: twice the collisions among people's own prompts]
+# What makes a frame, in shingles. Tuned on generator and application templates filled with tool-use tasks, and compared
+# on judge and harness templates (benchmarks/sketch.py, with and without --tune).
+MIN_RUN = 6  # at one level, counted from an end of the prompt (5: twice the collisions among people)
 MIN_EVEN = (
     2  # enough if their counts are the same: "summarise the following text"; "what is the" thins out word by word
 )

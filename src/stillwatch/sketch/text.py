@@ -337,9 +337,9 @@ def _count_topics(buffers, tables, key, out):  # type: ignore[no-untyped-def]
         for at in range(tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)):
             token = masked[at]
             bucket = np.int64(token % np.uint64(TOPIC_BUCKETS))
-            sums[bucket] += 1 if token >> np.uint64(63) else -1
-        for bucket in range(TOPIC_BUCKETS):
-            out[row * TOPIC_BUCKETS + bucket] = min(max(sums[bucket], -127), 127)
+            sums[bucket] += np.int64(1) if token >> np.uint64(63) else np.int64(-1)
+        for column in range(TOPIC_BUCKETS):
+            out[row * TOPIC_BUCKETS + column] = min(max(sums[column], -127), 127)
 
 
 def hash_strings(array: pa.Array | pa.ChunkedArray, key: SketchKey) -> Hashes:
