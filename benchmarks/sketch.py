@@ -1,8 +1,9 @@
 """How well, and how fast, the sketch tells templates: `python benchmarks/sketch.py [--tune] [--only quality|speed]`.
 
-Real templates are filled with real seeds. Constants were tuned on some sources (`--tune`); the figures printed without it
-come from others. Those others were looked at too while the rules were made (MIN_LEAD and MIN_EVEN owe most to them), so
-they are not blind. The corpus is composed, so the result is synthetic: no public log says which prompts share a template.
+Real templates are filled with real seeds. Constants were tuned on some sources (`--tune`); the figures printed without
+it come from others. Those were looked at too while the rules were made (MIN_LEAD and MIN_EVEN owe most to them), so
+they are not blind. The corpus is composed, so the result is synthetic: no public log says which prompts share a
+template.
 
 Bars: at a frame of 20 % of the words, at least 95 % of the pairs of one template share a key; at most 1 in 10,000
 unrelated pairs share one; both passes take at most 10 microseconds for a 600-byte prompt.

@@ -9,8 +9,13 @@ RING = range(0, 600, 20)
 
 
 def test_speaks_for_people_who_talk_back():
-    crowd = group(RING, exchanges=100, single=10, talk=90)
+    crowd = group(RING, exchanges=100, single=10, talk=90, common=0)
     assert exculpates(natural_multi_turn(crowd, among(crowd)))
+
+
+def test_a_frame_that_all_of_them_repeat_on_every_turn_is_injected_and_speaks_for_nobody():
+    relay = group(RING, exchanges=100, single=10, talk=90)
+    assert is_silent(natural_multi_turn(relay, among(relay)))
 
 
 def test_stays_silent_on_single_questions():

@@ -542,11 +542,14 @@ def report_kind(held: HeldOut, kind: str, curve: tuple[float, float], point: int
         print(f"| {name} | {role} | {len(values)} | {row} |")
     for title, own in (("formulations", True), ("other sources", False)):
         roles = np.array([_role(kind)(each) if (each.source == "corpus") == own else "" for each in held.examples])
-        recall, alarms = ([np.mean(at[np.isin(roles, chosen)] >= limit) for limit in (500, point)]
-                          for chosen in (["positive"], ["near", "ordinary"]))  # fmt: skip
+        recall, alarms = (_reached(at[np.isin(roles, chosen)], point) for chosen in (["positive"], ["near", "ordinary"]))
         precision = [PREVALENCE * r / max(PREVALENCE * r + (1 - PREVALENCE) * a, 1e-9) for r, a in zip(recall, alarms, strict=True)]
         print(f"\n{title}: recall {recall[0]:.3f} / {recall[1]:.3f}, false alarms {alarms[0]:.4f} / {alarms[1]:.4f}, "
               f"precision where 2 % ask for it {precision[0]:.2f} / {precision[1]:.2f} (at 500 / operating point)")  # fmt: skip
+
+
+def _reached(values: npt.NDArray[np.int64], point: int) -> list[float]:
+    return [float(np.mean(values >= limit)) if len(values) else float("nan") for limit in (500, point)]
 
 
 def report_capabilities(held: HeldOut) -> None:

@@ -29,6 +29,7 @@ def natural_multi_turn(group: GroupSketch, population: Population) -> Finding | 
     if group.exchanges < MIN_EXCHANGES:
         return None
     going_on = float(group.sums["talk"].sum() / group.exchanges)
-    devoted = float(np.median(devotion(group, population)))  # a frame on every turn is injected, not said
-    bits = -clip(3.0 * (going_on - 0.1) * (1.0 - devoted), 0.0, -CAP)
+    devoted = float(np.median(devotion(group, population)))  # a common frame on every turn is injected, not said
+    injected = devoted * min(float(group.common.sum()) / group.exchanges, 1.0)
+    bits = -clip(3.0 * (going_on - 0.1) * (1.0 - injected), 0.0, -CAP)
     return Finding(bits, f"{going_on:.0%} of exchanges go on with a conversation") if bits < -0.1 else None

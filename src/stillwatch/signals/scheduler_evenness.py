@@ -15,7 +15,7 @@ from stillwatch.sketch.population import Ints, Population
 
 OCTAVE = 1_000  # volumes are compared as 1000 x log2
 WIDTH = OCTAVE // 3
-MIN_SPREAD = 0.8  # octaves; a population narrower than this has no heavy tail to compare with
+MIN_SPREAD = 0.3  # octaves; where everyone is this even, evenness says nothing
 CAP = 3.0
 MIN_VOLUME = 3
 MIN_MEMBERS = 4
@@ -41,7 +41,7 @@ def scheduler_evenness(group: GroupSketch, population: Population) -> Finding | 
     usual = np.log2(np.maximum(population.usage["exchanges"][others], 1))
     spread = max(1.4826 * float(np.median(np.abs(usual - np.median(usual)))), MIN_SPREAD)
     chance = 2 * WIDTH / OCTAVE / (spread * np.sqrt(2 * np.pi))
-    bits = np.clip(share_near(_log(own), WIDTH, min(chance, 0.5)), -1.0, CAP)
+    bits = np.clip(share_near(_log(own), WIDTH, min(chance, 0.95)), -1.0, CAP)
     mean = float(bits.mean())
     if mean <= 0.05:
         return None

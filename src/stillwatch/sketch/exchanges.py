@@ -29,6 +29,9 @@ PASSED_ON = (
 )  # fmt: skip
 SYSTEM = 0x5157_7177_1357_1357
 AGENTIC = CAPABILITIES.index("agentic")
+MANY = 1_000_000  # exchanges from which the smaller count sketch loses templates (benchmarks/sketch.py)
+SMALL, LARGE = 24, 26  # log2 of counters: 64 MB and 256 MB a thread
+SYSTEMS = 22  # system prompts are few and repeated
 LIKELY = 500  # permille: a classifier's even odds
 
 MADE = pa.schema(
@@ -59,14 +62,14 @@ def sketch_exchanges(engine: Engine, exchanges: Ingested, key: SketchKey) -> tup
     """
     source = exchanges.table
     has_text = "prompt" in exchanges.present
-    prompts = TemplateCounts(key)
-    systems = TemplateCounts(key, log2_size=20)
+    size = LARGE if exchanges.rows_kept > MANY else SMALL
+    prompts, systems = TemplateCounts(key, log2_size=size), TemplateCounts(key, log2_size=SYSTEMS)
     if has_text:
         counted = source.select("prompt")
-        prompts = engine.fold(counted, partial(TemplateCounts, key), _count_prompts)
+        prompts = engine.fold(counted, partial(TemplateCounts, key, log2_size=size), _count_prompts)
     if "system_prompt" in exchanges.present:
         systems = engine.fold(
-            source.select("system_prompt"), partial(TemplateCounts, key, log2_size=20), _count_prompts
+            source.select("system_prompt"), partial(TemplateCounts, key, log2_size=SYSTEMS), _count_prompts
         )
     wanted = [*PASSED_ON, "prompt", "system_prompt", "tools", "template_key", "fill_hash"]
     stage = partial(_sketch_batch, key=key, prompts=prompts if has_text else None, systems=systems)

@@ -186,9 +186,7 @@ class TemplateKeys:
 # What makes a frame, in shingles. Tuned on generator and application templates filled with tool-use tasks, and compared
 # on judge and harness templates (benchmarks/sketch.py, with and without --tune).
 MIN_RUN = 6  # at one level, counted from an end of the prompt (5: twice the collisions among people)
-MIN_EVEN = (
-    2  # enough if their counts are the same: "summarise the following text"; "what is the" thins out word by word
-)
+MIN_EVEN = 2  # enough if equally common: "summarise the following text"; "what is the" thins out word by word
 MIN_SPECIFIC = 8  # by which a rarer frame shows itself behind a popular one; a categorical slot's value is shorter
 MIN_LEAD = 11  # unbroken at the start, though at no level: families of templates that share part of their wording
 MIN_INNER = 5  # pairs of neighbours at one level, where no end of the prompt vouches for the frame
