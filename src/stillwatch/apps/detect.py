@@ -62,8 +62,8 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
     chosen = settings or Settings()
     if chosen.engine != "duckdb":
         raise UsageError(f"engine is {chosen.engine!r}; this version has duckdb")
-    if chosen.previous is not None and not (chosen.previous / "verdicts.parquet").is_file():
-        raise UsageError(f"previous run {chosen.previous}: no verdicts.parquet there; give an output folder of detect")
+    if chosen.previous is not None and not (chosen.previous / "campaigns.json").is_file():
+        raise UsageError(f"previous run {chosen.previous}: no campaigns.json there; give an output folder of detect")
     clock = _Clock(chosen.progress)
     with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
         seen = examine(engine, (exchanges, accounts, licences), chosen, clock.lap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from stillwatch.actions.policy import Policy
 from stillwatch.apps import schemas
@@ -227,12 +227,9 @@ def _evidence_row(term: Evidence) -> dict[str, Any]:
 
 
 def _read_members(folder: Path) -> dict[str, frozenset[str]]:
-    verdicts = pq.read_table(folder / "verdicts.parquet", columns=["account_id", "campaign_id"])
-    known = verdicts.filter(pc.is_valid(verdicts["campaign_id"]))
-    members: dict[str, set[str]] = {}
-    for account, campaign in zip(known["account_id"].to_pylist(), known["campaign_id"].to_pylist(), strict=True):
-        members.setdefault(campaign, set()).add(account)
-    return {campaign: frozenset(accounts) for campaign, accounts in members.items()}
+    """Read an earlier run's members; an account may belong to several campaigns."""
+    rows = json.loads((folder / "campaigns.json").read_text(encoding="utf-8"))
+    return {row["campaign_id"]: frozenset(row["members"]) for row in rows}
 
 
 def _moment(us: int) -> dt.datetime:
