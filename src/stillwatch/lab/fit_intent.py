@@ -39,6 +39,7 @@ UNIT = 1 << 16  # scores are integers, in 65,536ths of a natural log-odds
 PREVALENCE = 0.02  # of exchanges that ask for a trace, or a verdict, in ordinary traffic: the prior of the permille
 FALSE_ALARMS = 0.002  # allowed at the operating point
 FOLDS = 5
+NEVER = -1e6  # the bias of an answer that is not trained
 HARDEST = 10  # windows of an ordinary text that are trained on
 VARIANTS = {"trace": 12, "rubric": 12, "near-trace": 3, "near-rubric": 3}  # texts made of one formulation
 SOURCES = (  # by the fold that each is held out in; no two of one fold teach what the other is measured on
@@ -355,24 +356,63 @@ def _logistic(matrix: csr_matrix, truth: npt.NDArray[np.bool_], weights: Floats,
     return Linear(model.coef_[0], float(model.intercept_[0]))
 
 
+EVALUATED = {  # what some published evaluations are about, by their names
+    "coding": "sql csharp-linq gpt-protocol-buffers json_patch_object regex-match unified_patch coq-editing "
+    "syntax-check crontab code_progress singlestore-vectorsearch infiniteloop-match",
+    "reasoning": "math_equations jee-math linear_equations logic-grid logic-statements formal_logic logiqa determinant "
+    "probability_questions tricky-word-problems multistep-word-problems aime_evaluation arithmetical_puzzles "
+    "algebra_word_problems simple_math chinese-remainder-theorem euler_problems math_for_5th-grader",
+    "knowledge": "cissp-study-questions medmcqa arabic-exams-qa french-exams-qa german-exams-qa italian-exams-qa "
+    "turkish-exams-qa vietnamese-exams-qa born_first illinois-law hindi_upsc japanese-itpassport-exam01 astro_eval",
+    "language": "proofreader swedish-spelling manga-translation icelandic-sentences-gec ukraine_gec "
+    "chinese_hard_translations consensus_summary korean_romanization urdu-transliteration iqbal-poetry-translation",
+    "extraction": "ner_finance population_span_extraction event_categories banking77 resource_id_extraction "
+    "utility_price_parsing russian_sarcasm sarcasm irony newsology",
+}
+_EVALUATED = {name: label for label, names in EVALUATED.items() for name in names.split()}
+
+
 def _capability_of(example: Example) -> str:
     if example.label == "rubric":
         return "grading"
     if example.source == "toolformer":
         return "agentic"
+    if example.label.startswith("eval:"):
+        return _EVALUATED.get(example.label[5:], "")
     return example.label if example.label in CAPABILITIES and example.label != "grading" else ""
 
 
-def fit_capability(examples: Sequence[Example], strength: float = 8.0) -> list[Linear]:
-    """Train one answer for each capability, one against the rest."""
-    labelled = [example for example in examples if _capability_of(example)]
-    matrix = whole_texts(labelled)
-    names = np.array([_capability_of(example) for example in labelled])
-    sizes = Counter((_capability_of(example), example.language, example.source) for example in labelled)
-    weights = np.array([20 / sizes[_capability_of(each), each.language, each.source] for each in labelled])
+def _lengthened(examples: Sequence[Example]) -> list[Example]:
+    """Add longer texts of the same capability: how long a text is must not tell what it asks for."""
+    alike: dict[tuple[str, str], list[Example]] = {}
+    for example in examples:
+        if example.source == "corpus" and example.label in CAPABILITIES:
+            alike.setdefault((example.language, example.label), []).append(example)
+    made = []
+    for group in alike.values():
+        for example in group:
+            chance = random.Random(f"longer/{example.text}")
+            parts = [example, *chance.sample(group, min(len(group), chance.randint(1, 5)))]
+            made.append(example._replace(text=chance.choice(("\n", " ", "\n\n")).join(part.text for part in parts)))
+    return made
+
+
+def fit_capability(examples: Sequence[Example], strength: float = 3.0) -> list[Linear]:
+    """Train one answer for each capability, one against the rest; grading is what the rubric answer says it is."""
+    examples = [each for each in examples if _capability_of(each) not in ("", "grading")]
+    examples += _lengthened(examples)
+    matrix = whole_texts(examples)
+    names = np.array([_capability_of(example) for example in examples])
+    groups = [(name, each.language, each.source) for name, each in zip(names, examples, strict=True)]
+    sizes = Counter(groups)
+    weights = np.array([20 / sizes[group] for group in groups])
     answers = []
     for name in CAPABILITIES:
-        answers.append(_logistic(matrix, names == name, weights * np.where(names == name, 4, 1), strength))
+        truth = names == name
+        if truth.any():
+            answers.append(_logistic(matrix, truth, weights * np.where(truth, 4, 1), strength))
+        else:
+            answers.append(Linear(np.zeros(matrix.shape[1]), NEVER))
     return answers
 
 
@@ -494,6 +534,10 @@ def curve_of(held: HeldOut, kind: str) -> tuple[float, float]:
     return calibrate(scores[roles == "positive"], scores[roles == "ordinary"], scores[roles == "near"])
 
 
+def _capabilities(held: HeldOut, rubric_curve: tuple[float, float]) -> npt.NDArray[np.int64]:
+    return np.where(_permille(held.rubric, rubric_curve) >= intent.EVEN_ODDS, intent.GRADING, held.capability)
+
+
 def _permille(scores: Floats, curve: tuple[float, float]) -> npt.NDArray[np.int64]:
     return np.round(1000 / (1 + np.exp(-(scores * curve[0] + curve[1])))).astype(np.int64)
 
@@ -509,7 +553,7 @@ def fit_intent(out: Path = intent.WEIGHTS, languages_left_out: Sequence[str] = (
     print(f"corpus {corpus_hash()[:16]}, {len(read_corpus())} formulations, {len(sources)} texts of other sources")
     for kind in curves:
         report_kind(held, kind, curves[kind], points[kind])
-    report_capabilities(held)
+    report_capabilities(held, _capabilities(held, curves["rubric"]))
     for language in languages_left_out:
         away = without_language(language, sources)
         for kind in curves:
@@ -552,22 +596,22 @@ def _reached(values: npt.NDArray[np.int64], point: int) -> list[float]:
     return [float(np.mean(values >= limit)) if len(values) else float("nan") for limit in (500, point)]
 
 
-def report_capabilities(held: HeldOut) -> None:
+def report_capabilities(held: HeldOut, read: npt.NDArray[np.int64]) -> None:
     """Print the accuracy by language and by capability, with what each is most often taken for."""
     named = [_capability_of(each) for each in held.examples]
     pairs = [
         (each.language if each.source == "corpus" else each.source, truth, CAPABILITIES[code])
-        for each, truth, code in zip(held.examples, named, held.capability, strict=True)
+        for each, truth, code in zip(held.examples, named, read, strict=True)
         if truth
     ]
     print("\n### capability\n\n| unseen | texts | right |\n|---|---|---|")
     for place in sorted({pair[0] for pair in pairs}):
-        right = [truth == read for where, truth, read in pairs if where == place]
+        right = [truth == taken for where, truth, taken in pairs if where == place]
         print(f"| {place} | {len(right)} | {np.mean(right):.2f} |")
     print("\n| capability | texts | right | most often taken for |\n|---|---|---|---|")
     own = [pair for pair in pairs if len(pair[0]) == 2]
     for name in CAPABILITIES:
-        reads = Counter(read for _, truth, read in own if truth == name)
+        reads = Counter(taken for _, truth, taken in own if truth == name)
         wrong = ", ".join(f"{other} {count}" for other, count in reads.most_common(4) if other != name)
         print(f"| {name} | {reads.total()} | {reads[name] / max(reads.total(), 1):.2f} | {wrong} |")
 

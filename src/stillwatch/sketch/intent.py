@@ -37,6 +37,8 @@ CAPABILITIES: tuple[str, ...] = (
     "language", "extraction", "conversation", "safety",
 )  # fmt: skip
 OTHER = 0  # also the answer for no text at all
+GRADING = CAPABILITIES.index("grading")  # what a rubric is read as
+EVEN_ODDS = 500  # permille from which it is
 TRACE, RUBRIC = len(CAPABILITIES), len(CAPABILITIES) + 1  # columns of the weights, after the capabilities
 COLUMNS = 16  # one row of weights is 16 bytes: a quarter of a cache line
 
@@ -328,6 +330,7 @@ def _conclude(scores: _Scores, weights: Weights) -> Intent:
         for at, column in enumerate((TRACE, RUBRIC))
     )
     capability = scores.values[:, :TRACE].argmax(axis=1).astype(np.uint8) if len(trace) else np.empty(0, np.uint8)
+    capability[rubric >= EVEN_ODDS] = GRADING
     capability[scores.features == 0] = OTHER
     return Intent(trace, rubric, capability)
 
