@@ -96,7 +96,7 @@ def group(
         "input_tokens": counts * 600,
         "output_tokens": counts * 400,
         "saturated": 0,
-        "hours": np.minimum(counts, 60),
+        "active_hours": np.minimum(counts, 60),
     } | sums
     if unknown := set(values) - set(MEMBER_SUMS):
         raise TypeError(f"a group has no {sorted(unknown)}")
@@ -281,7 +281,7 @@ def _bring_in(sketch: GroupSketch, columns: dict[str, list[Any]]) -> None:
             columns[name][account] = own[name]
         columns["templated"][account] = own["exchanges"]
         columns["first_day"][account] = max(own["exchanges"] // 10, 1)
-        columns["active_hours"][account] = own["hours"]
+        columns["active_hours"][account] = own["active_hours"]
         columns["clock"][account] = (sketch.clock // sketch.size).tolist()
 
 

@@ -54,12 +54,12 @@ def group(small):
 
 def test_members_come_in_order_with_their_own_sums(group):
     assert group.accounts.tolist() == [0, 1, 2]
-    assert {name: group.sums[name].tolist() for name in ("exchanges", "fills", "single", "saturated", "hours")} == {
+    assert {name: group.sums[name].tolist() for name in ("exchanges", "fills", "single", "saturated", "active_hours")} == {
         "exchanges": [3, 2, 1],
         "fills": [2, 2, 1],
         "single": [2, 2, 1],
         "saturated": [1, 0, 0],
-        "hours": [2, 2, 1],
+        "active_hours": [2, 2, 1],
     }
     assert (group.size, group.exchanges) == (3, 6)
 

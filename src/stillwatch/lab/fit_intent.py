@@ -163,7 +163,7 @@ def make_examples(formulations: Iterable[Formulation], seed: int = 7, rewording:
         if each.label in ("filler", "synonyms"):
             continue
         chance = random.Random(f"{seed}/{each.language}/{each.text}")
-        for _ in range(VARIANTS.get(each.label, 1)):
+        for _ in range(VARIANTS.get(each.label, 8 if _CHOICE.search(each.text) else 1)):
             text = compose(each, contents.get(each.language) or contents["en"], chance, rewording)
             made.append(Example(text, each.label, each.language, "corpus", each.number))
     return made
@@ -586,8 +586,13 @@ def report_kind(held: HeldOut, kind: str, curve: tuple[float, float], point: int
         print(f"| {name} | {role} | {len(values)} | {row} |")
     for title, own in (("formulations", True), ("other sources", False)):
         roles = np.array([_role(kind)(each) if (each.source == "corpus") == own else "" for each in held.examples])
-        recall, alarms = (_reached(at[np.isin(roles, chosen)], point) for chosen in (["positive"], ["near", "ordinary"]))
-        precision = [PREVALENCE * r / max(PREVALENCE * r + (1 - PREVALENCE) * a, 1e-9) for r, a in zip(recall, alarms, strict=True)]
+        recall, alarms = (
+            _reached(at[np.isin(roles, chosen)], point) for chosen in (["positive"], ["near", "ordinary"])
+        )
+        precision = [
+            PREVALENCE * r / max(PREVALENCE * r + (1 - PREVALENCE) * a, 1e-9)
+            for r, a in zip(recall, alarms, strict=True)
+        ]
         print(f"\n{title}: recall {recall[0]:.3f} / {recall[1]:.3f}, false alarms {alarms[0]:.4f} / {alarms[1]:.4f}, "
               f"precision where 2 % ask for it {precision[0]:.2f} / {precision[1]:.2f} (at 500 / operating point)")  # fmt: skip
 

@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from stillwatch.ingest.engine import Engine
 from stillwatch.sketch.exchanges import SketchedExchanges
-from stillwatch.sketch.population import Population
+from stillwatch.sketch.population import Population, usage_sums
 
 Ints = npt.NDArray[np.int64]
 MEMBER_SUMS = (
     "exchanges", "fills", "first_ts", "last_ts", "single", "talk", "trace", "rubric", "input_tokens", "output_tokens",
-    "saturated", "hours",
+    "saturated", "active_hours",
 )  # fmt: skip
 FILL_SUMS = ("fills", "shared", "pair_overlap", "within_pairs", "once", "twice", "widest")
 BEAT_MEMBERS = 200  # members whose minutes are compared: the null is shuffled, so more adds time, not power
@@ -127,18 +127,8 @@ def grouped_rows(
 
 def _members(rows: ir.Table) -> ir.Table:
     return rows.group_by("grp", "account").agg(
-        exchanges=rows.count(),
+        **usage_sums(rows),
         fills=rows.fill_hash.nunique(),
-        first_ts=rows.ts.min(),
-        last_ts=rows.ts.max(),
-        single=rows.single.sum(),
-        talk=rows.talk.sum(),
-        trace=rows.trace.cast("int64").sum(),
-        rubric=rows.rubric.cast("int64").sum(),
-        input_tokens=rows.input_tokens.fill_null(0).sum(),
-        output_tokens=rows.output_tokens.fill_null(0).sum(),
-        saturated=rows.saturated.sum(),
-        hours=rows.hour.nunique(),
         cite=rows.exchange_id.min(),
     )
 

@@ -155,21 +155,28 @@ def summarise_accounts(
     )
 
 
+def usage_sums(rows: ir.Table) -> dict[str, ir.Value]:
+    """Return the integer sums over exchanges that accounts and members of groups have alike."""
+    return {
+        "exchanges": rows.count(),
+        "first_ts": rows.ts.min(),
+        "last_ts": rows.ts.max(),
+        "active_hours": rows.hour.nunique(),
+        "single": rows.single.sum(),
+        "talk": rows.talk.sum(),
+        "trace": rows.trace.cast("int64").sum(),
+        "rubric": rows.rubric.cast("int64").sum(),
+        "input_tokens": rows.input_tokens.fill_null(0).sum(),
+        "output_tokens": rows.output_tokens.fill_null(0).sum(),
+        "saturated": rows.saturated.sum(),
+    }
+
+
 def _usage(rows: ir.Table) -> ir.Table:
     first = rows.ts.min().over(group_by=rows.account_id)
     rows = rows.mutate(early=(rows.ts < first + DAY_US).cast("int64"))
     return rows.group_by("account_id").agg(
-        exchanges=rows.count(),
-        first_ts=rows.ts.min(),
-        last_ts=rows.ts.max(),
-        active_hours=rows.hour.nunique(),
-        single=rows.single.sum(),
-        talk=rows.talk.sum(),
-        trace=rows.trace.cast("int64").sum(),
-        rubric=rows.rubric.cast("int64").sum(),
-        input_tokens=rows.input_tokens.fill_null(0).sum(),
-        output_tokens=rows.output_tokens.fill_null(0).sum(),
-        saturated=rows.saturated.sum(),
+        **usage_sums(rows),
         templated=(rows.template_key != 0).cast("int64").sum(),
         denied=rows.denied.sum(),
         first_day=rows.early.sum(),
