@@ -22,7 +22,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 KINDS = {"string": "string", "timestamp": "timestamp", "int64": "int", "float64": "float", "boolean": "bool",
          "array<string>": "list of strings"}  # fmt: skip
-MADE_BY = re.compile(r"make (demo|bench)|stillwatch-lab |benchmarks/\w+\.py")
+MADE_BY = re.compile(r"make (demo|bench)|stillwatch-lab |benchmarks/\w+\.py|python -m stillwatch\.lab\.\w+")
 FIGURE = re.compile(
     r"\d[\d.,]* ?(s|ms|µs|seconds|GiB|GB)\b|(precision|recall)\D{0,12}[01]\.\d|[01]\.\d+ (precision|recall)"
 )

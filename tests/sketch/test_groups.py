@@ -54,7 +54,8 @@ def group(small):
 
 def test_members_come_in_order_with_their_own_sums(group):
     assert group.accounts.tolist() == [0, 1, 2]
-    assert {name: group.sums[name].tolist() for name in ("exchanges", "fills", "single", "saturated", "active_hours")} == {
+    names = ("exchanges", "fills", "single", "saturated", "active_hours")
+    assert {name: group.sums[name].tolist() for name in names} == {
         "exchanges": [3, 2, 1],
         "fills": [2, 2, 1],
         "single": [2, 2, 1],

@@ -272,7 +272,9 @@ def _matrix(rows: npt.NDArray[np.int64], buckets: npt.NDArray[np.int32], height:
 def cut_windows(examples: Sequence[Example]) -> Windows:
     """Cut texts into the windows that the kernel takes the maximum of."""
     starts, buckets, spots = _features(examples)
-    owner, rows, columns = [], [], []
+    owner: list[int] = []
+    rows: list[npt.NDArray[np.integer[Any]]] = []
+    columns: list[npt.NDArray[np.integer[Any]]] = []
     for text in range(len(examples)):
         inside = slice(starts[text], starts[text + 1])
         blocks, ids = spots[inside] // BLOCK, buckets[inside]
@@ -324,7 +326,7 @@ def _worth(share: tuple[str, str, str]) -> float:
 
 
 def fit_instruction(examples: Sequence[Example], kind: str, strength: float = 1.0) -> Linear:
-    """Train the trace or the rubric answer on windows: of a positive text the most telling, of others the most alike."""
+    """Train the trace or rubric answer on windows: of a positive text the most telling, of others the most alike."""
     windows = cut_windows(examples)
     truth = np.array([example.label == kind for example in examples])[windows.owner]
     shares = _shares(examples, kind)[windows.owner]
@@ -594,7 +596,7 @@ def report_kind(held: HeldOut, kind: str, curve: tuple[float, float], point: int
             for r, a in zip(recall, alarms, strict=True)
         ]
         print(f"\n{title}: recall {recall[0]:.3f} / {recall[1]:.3f}, false alarms {alarms[0]:.4f} / {alarms[1]:.4f}, "
-              f"precision where 2 % ask for it {precision[0]:.2f} / {precision[1]:.2f} (at 500 / operating point)")  # fmt: skip
+              f"precision where 2 % ask for it {precision[0]:.2f} / {precision[1]:.2f} (at 500 / there)")  # fmt: skip
 
 
 def _reached(values: npt.NDArray[np.int64], point: int) -> list[float]:

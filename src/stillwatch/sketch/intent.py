@@ -5,8 +5,8 @@ narrow skill. One linear model over hashed words, word pairs and character runs 
 verdict never rests on it alone, because evaluation runs and audits ask for the same things.
 
 Traces and rubrics are instructions, short beside the material that they travel with: their score is the highest of any
-window of eight to sixteen words. A capability is a property of the whole text. All sums are sums of integers, so that the
-answer does not depend on the machine, the batch or the order.
+window of eight to sixteen words. A capability is a property of the whole text. All sums are sums of integers, so that
+the answer does not depend on the machine, the batch or the order.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _emit(value, spot, out, count):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _read_features(data, start, end, tables, out, count, spot):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913, PLR0915 - one hot loop; records would cost its speed
-    """Write the buckets of `data[start:end]` and where each stands, in half words; return how many, and the last spot."""
+    """Write the buckets of `data[start:end]` and where each is, in half words; return how many and the last spot."""
     letters, classes, folds = tables
     at, begun = start, start
     word = _START
@@ -184,7 +184,7 @@ def _read_features(data, start, end, tables, out, count, spot):  # type: ignore[
                     kind = CHARACTER if point < 0x40000 else SEPARATOR
                     code = np.uint64(point)
                 elif point >= 0:
-                    kind = np.int64(classes[point])
+                    kind = np.int64(classes[point])  # type: ignore[assignment]
                     code = np.uint64(folds[point])
                     if 0xAC00 <= point <= 0xD7A3:  # Hangul words inflect at their end: read by syllable, as Han is
                         kind = CHARACTER
@@ -192,7 +192,7 @@ def _read_features(data, start, end, tables, out, count, spot):  # type: ignore[
                         continue
         if kind == IGNORED:
             continue
-        if kind == WORD or kind == DIGIT:
+        if kind == WORD or kind == DIGIT:  # noqa: SIM109  (numba knows no tuple membership of this kind)
             if kind == DIGIT:
                 if in_digits:
                     continue
