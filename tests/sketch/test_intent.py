@@ -202,7 +202,7 @@ def test_the_weights_belong_to_the_corpus_beside_their_trainer() -> None:
 
 def test_the_kernel_scores_as_the_trainer_does() -> None:
     weights = IntentModel.load().weights
-    table = intent.unpack(weights.table).astype(float)
+    table = weights.table.astype(float)
     examples = [fit_intent.Example(text, "", "en", "corpus", 0) for text in spread(TRACES) + spread(ORDINARY)]
     windows = fit_intent.cut_windows(examples)
     linear = fit_intent.Linear(table[:, intent.TRACE] * weights.scale[intent.TRACE], float(weights.bias[intent.TRACE]))
