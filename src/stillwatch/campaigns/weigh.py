@@ -26,6 +26,7 @@ CEILING: Mapping[Family, float] = {
     Family.ARTEFACT: 10.0,
 }
 OTHERS = 0.5  # what a second signal of the same family adds
+CONDUCT = (Family.IDENTITY, Family.TIMING, Family.ARTEFACT)  # a network and a tool are what neighbours share too
 DECLARING = "org_id"  # without this column nothing is known of what accounts declare
 FEW = 4.0  # accounts at which coincidence explains half of what ties them
 STRICTEST_FIRST = (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH)
@@ -114,7 +115,7 @@ def assess(
 ) -> Assessment:
     """Weigh a group's findings against the bars, from the strictest verdict down."""
     totals: dict[Axis, float] = {}
-    speaking, beyond = 0, 0.0
+    speaking, beyond, conduct = 0, 0.0, False
     for axis in Axis:
         totals[axis], families = add_up(findings, axis)
         if axis is Axis.COORDINATION:
@@ -123,10 +124,13 @@ def assess(
             totals[axis] = sum(families.values())
             beyond = totals[axis] - families[Family.CONTENT]
             speaking = sum(bits >= SPEAKS for bits in families.values())
+            conduct = any(families[family] >= SPEAKS for family in CONDUCT)
     strict = bars[VerdictKind.DISTILLATION]
     tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts] >= 0)
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
-    standing = _Standing(totals, beyond, speaking, int(tied.sum()), group.exchanges, DECLARING in population.present)
+    standing = _Standing(
+        totals, beyond, speaking, int(tied.sum()), group.exchanges, conduct, DECLARING in population.present
+    )
     verdict = next((kind for kind in STRICTEST_FIRST if _clears(standing, kind, bars[kind])), VerdictKind.CLEAR)
     margin = _margin(standing, strict)
     p = _probability(margin, calibration)
@@ -141,10 +145,13 @@ class _Standing:
     families: int
     tied: int
     exchanges: int
+    conduct: bool
     declarations_known: bool
 
 
 def _clears(standing: _Standing, kind: VerdictKind, bar: Bars) -> bool:
+    if not standing.conduct and kind is not VerdictKind.WATCH:
+        return False
     counted = standing.families >= bar.families and standing.tied >= bar.accounts
     if not counted or standing.exchanges < bar.exchanges or standing.beyond_content < bar.beyond_content:
         return False
@@ -168,7 +175,7 @@ def _margin(standing: _Standing, bar: Bars) -> float:
         standing.beyond_content - bar.beyond_content,
     )
     enough = standing.families >= bar.families and standing.tied >= bar.accounts and standing.exchanges >= bar.exchanges
-    return narrowest if enough else min(narrowest, -1.0)
+    return narrowest if enough and standing.conduct else min(narrowest, -1.0)
 
 
 def _tie_members(
