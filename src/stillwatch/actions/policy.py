@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillwatch.campaigns.judge import Rules
-from stillwatch.campaigns.weigh import Bars, Calibration
+from stillwatch.campaigns.weigh import Bars, Calibration, Weights
 from stillwatch.model import VerdictKind
 from stillwatch.signals.base import Signal
 
@@ -37,7 +37,14 @@ def _read_calibration() -> Calibration:
     return Calibration(stored["offset"], stored["slope"], stored["source"])
 
 
+def _read_weights() -> tuple[Weights, str]:
+    """Read the weights that `stillwatch-lab fit` wrote, and where they come from."""
+    stored = json.loads((Path(__file__).parent / "weights.json").read_text(encoding="utf-8"))
+    return stored["weights"], stored["source"]
+
+
 CALIBRATION = _read_calibration()
+WEIGHTS, WEIGHTS_SOURCE = _read_weights()
 
 RECOMMENDED: Mapping[VerdictKind, tuple[str, ...]] = {
     VerdictKind.DISTILLATION: (
@@ -61,10 +68,11 @@ class Policy:
 
     bars: Mapping[VerdictKind, Bars] = field(default_factory=lambda: dict(BARS))
     calibration: Calibration = CALIBRATION
+    weights: Weights = field(default_factory=lambda: dict(WEIGHTS))
 
     def rules(self, roster: tuple[Signal, ...]) -> Rules:
         """Return what groups are judged by."""
-        return Rules(roster, self.bars, self.calibration, MERGING)
+        return Rules(roster, self.bars, self.calibration, MERGING, self.weights)
 
     def recommend(self, verdict: VerdictKind) -> tuple[str, ...]:
         """Return what to do about a campaign with this verdict, mildest and most reversible first."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from stillwatch.campaigns.weigh import Assessment, Bars, Calibration, assess, findings_of
+from stillwatch.campaigns.weigh import Assessment, Bars, Calibration, Weights, assess, findings_of
 from stillwatch.ingest.engine import Engine
 from stillwatch.links.pools import find_pools
 from stillwatch.links.workloads import group_by_frame, merge_workloads
@@ -29,6 +29,7 @@ class Rules:
     bars: Mapping[VerdictKind, Bars]
     calibration: Calibration
     merging: Bars
+    weights: Weights = field(default_factory=dict)
 
     def worth_merging(self, one: Assessment) -> bool:
         """Whether a frame looks enough like a part of a workload to be compared with others."""
@@ -81,7 +82,7 @@ def _weigh(groups: Sequence[GroupSketch], population: Population, rules: Rules) 
     hopeless = min(bar.coordination for bar in (*rules.bars.values(), rules.merging))
     judged = []
     for group in groups:
-        findings = findings_of(group, population, rules.roster, hopeless)
+        findings = findings_of(group, population, rules.roster, hopeless, rules.weights)
         judged.append(assess(group, population, findings, rules.bars, rules.calibration))
     return judged
 

@@ -7,7 +7,8 @@ What speaks for innocence is not capped by what speaks against it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,9 @@ DECLARING = "org_id"  # without this column nothing is known of what accounts de
 FEW = 4.0  # accounts at which coincidence explains half of what ties them
 STRICTEST_FIRST = (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH)
 SPEAKS = 1.0  # bits from which a family counts as speaking
+
+Weights = Mapping[str, float]  # by signal: what its bits for guilt are multiplied by, as fitted; 1 where not named
+EQUAL: Weights = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +78,34 @@ class Assessment:
 
 
 def findings_of(
-    group: GroupSketch, population: Population, roster: Sequence[Signal], hopeless: float
+    group: GroupSketch, population: Population, roster: Sequence[Signal], hopeless: float, weights: Weights = EQUAL
 ) -> tuple[tuple[Signal, Finding], ...]:
     """Ask every signal whose columns are there; the silent ones leave nothing.
 
-    Most groups are strangers: where coordination stays below `hopeless` bits, no verdict is possible and the other two
-    axes are not asked.
+    Bits for guilt are multiplied by the signal's fitted weight; those for innocence stand as they are. Most groups are
+    strangers: where coordination stays below `hopeless` bits, no verdict is possible and the other two axes are not
+    asked.
     """
     able = [signal for signal in roster if not signal.missing(population.present)]
-    first = _ask(group, population, [signal for signal in able if signal.axis is Axis.COORDINATION])
+    first = _ask(group, population, [signal for signal in able if signal.axis is Axis.COORDINATION], weights)
     if add_up(first, Axis.COORDINATION)[0] < hopeless:
         return first
-    rest = _ask(group, population, [signal for signal in able if signal.axis is not Axis.COORDINATION])
+    rest = _ask(group, population, [signal for signal in able if signal.axis is not Axis.COORDINATION], weights)
     place = {signal.name: at for at, signal in enumerate(roster)}
     return tuple(sorted(first + rest, key=lambda pair: place[pair[0].name]))
 
 
-def _ask(group: GroupSketch, population: Population, signals: Sequence[Signal]) -> tuple[tuple[Signal, Finding], ...]:
+def _ask(
+    group: GroupSketch, population: Population, signals: Sequence[Signal], weights: Weights
+) -> tuple[tuple[Signal, Finding], ...]:
     judged = ((signal, signal(group, population)) for signal in signals)
-    return tuple((signal, finding) for signal, finding in judged if finding is not None)
+    return tuple(
+        (signal, _weighted(finding, weights.get(signal.name, 1.0))) for signal, finding in judged if finding is not None
+    )
+
+
+def _weighted(finding: Finding, weight: float) -> Finding:
+    return replace(finding, bits=finding.bits * weight) if finding.bits > 0 and weight != 1.0 else finding
 
 
 def add_up(findings: Sequence[tuple[Signal, Finding]], axis: Axis) -> tuple[float, dict[Family, float]]:

@@ -14,6 +14,7 @@ from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
 CAP = 2.5
+MIN_ALIKE = 20  # other accounts of a plan, below which everyone is compared with
 
 
 @signal(
@@ -24,13 +25,16 @@ CAP = 2.5
     runbook="Ask for a stronger verification; it costs an honest member minutes.",
 )
 def disposable_identity(group: GroupSketch, population: Population) -> Finding | None:
-    """Bits of members with weak verification, against all other accounts."""
+    """Bits of members with weak verification, against all other accounts of the members' plans."""
     weak = population.weak
     others = rest(population, group.accounts)
     if not len(others):
         return None
     inside = float(weak[group.accounts].mean())
-    outside = float(weak[others].mean())
+    plans, counts = np.unique(population.plan[group.accounts], return_counts=True)
+    alike = [weak[others[population.plan[others] == plan]] for plan in plans]
+    usual = [float(part.mean()) if len(part) >= MIN_ALIKE else float(weak[others].mean()) for part in alike]
+    outside = float(np.average(usual, weights=counts))  # who pays nothing shows little, everywhere
     bits = clip(2.0 * float(np.log2((inside + 0.1) / (outside + 0.1))), 0.0, CAP)
-    because = f"{inside:.0%} of members are weakly verified ({outside:.0%} elsewhere)"
+    because = f"{inside:.0%} of members are weakly verified ({outside:.0%} on like plans)"
     return Finding(bits, because) if bits > 0.1 else None

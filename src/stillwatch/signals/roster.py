@@ -10,6 +10,7 @@ from stillwatch.signals.circadian_flatness import circadian_flatness
 from stillwatch.signals.coverage_slope import coverage_slope
 from stillwatch.signals.declared_organisation import declared_organisation
 from stillwatch.signals.disposable_identity import disposable_identity
+from stillwatch.signals.event_crowd import event_crowd
 from stillwatch.signals.failover_handoff import failover_handoff
 from stillwatch.signals.harness_repetition import harness_repetition
 from stillwatch.signals.harvest_shape import harvest_shape
@@ -89,5 +90,6 @@ ROSTER: tuple[Signal, ...] = (
     outside_licence,
     hosting_egress,
     declared_organisation,
+    event_crowd,
     licence,
 )

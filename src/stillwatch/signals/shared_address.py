@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import tied_by_values
+from stillwatch.signals.statistics import CROWD, tied_by_values
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -21,4 +21,4 @@ from stillwatch.sketch.population import Population
 )
 def shared_address(group: GroupSketch, population: Population) -> Finding | None:
     """Bits by which members share addresses that few others use (Fellegi and Sunter 1969)."""
-    return tied_by_values(group, population, "ip", "addresses that few others use", cap=5.0)
+    return tied_by_values(group, population, "ip", "addresses that few others use", cap=5.0, crowd=CROWD)

@@ -14,15 +14,17 @@ from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import NEVER, Edges, Ints, Population
 
 MUCH = 20  # exchanges in a frame that are work, whatever else the account does
+CROWD = 50.0  # accounts at one address: more than an operator risks on one exit, so a campus, a carrier, an office
 PRIOR = 2.0  # pseudo-accounts at chance level: one shared value between two strangers then gives a third of certainty
 
 
-def co_use(accounts: Ints, edges: Edges, population: Population) -> Bits:
+def co_use(accounts: Ints, edges: Edges, population: Population, crowd: float = np.inf) -> Bits:
     """Return the bits that tie each member to the group by values it shares with other members.
 
     The mean is taken over those of its values that anyone else shows, so one coincidence among many addresses weighs
     little. What accounts of one declared organisation share with each other is declared and does not count (Fellegi and
-    Sunter 1969 with term-frequency adjustment, restated for a group).
+    Sunter 1969 with term-frequency adjustment, restated for a group). A value with more than `crowd` accounts is a
+    place, and says less the more it has, for and against.
     """
     lengths = edges.start[accounts + 1] - edges.start[accounts]
     member = np.repeat(np.arange(len(accounts)), lengths)
@@ -35,8 +37,9 @@ def co_use(accounts: Ints, edges: Edges, population: Population) -> Bits:
     others = edges.degree[distinct][code] - own
     shared = others > 0
     share = np.where(shared, (inside[code] - own) / np.maximum(others, 1), 0.0)
-    met = np.bincount(member, share, len(accounts)).astype(np.float64)
-    around = np.bincount(member, shared, len(accounts)).astype(np.float64)
+    weight = np.minimum(1.0, crowd / np.maximum(edges.degree[distinct][code], 1))
+    met = np.bincount(member, share * weight, len(accounts)).astype(np.float64)
+    around = np.bincount(member, shared * weight, len(accounts)).astype(np.float64)
     return _tie(met, around, len(accounts), population.size)
 
 
@@ -99,9 +102,11 @@ def clip(bits: float, low: float, high: float) -> float:
     return float(min(max(bits, low), high))
 
 
-def tied_by_values(group: GroupSketch, population: Population, kind: str, what: str, *, cap: float) -> Finding | None:
+def tied_by_values(
+    group: GroupSketch, population: Population, kind: str, what: str, *, cap: float, crowd: float = np.inf
+) -> Finding | None:
     """Return the finding that members share values of one attribute beyond chance; None where they do not."""
-    bits = np.clip(co_use(group.accounts, population.edges[kind], population), -1.0, cap)
+    bits = np.clip(co_use(group.accounts, population.edges[kind], population, crowd), -1.0, cap)
     tied = bits > 1.0
     mean = float(bits.mean())
     if abs(mean) < 0.05:

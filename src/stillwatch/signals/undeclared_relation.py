@@ -12,7 +12,6 @@ from stillwatch.signals.base import Finding, signal
 from stillwatch.signals.joint_onset import joint_onset
 from stillwatch.signals.loose_synchrony import loose_synchrony
 from stillwatch.signals.scheduler_evenness import scheduler_evenness
-from stillwatch.signals.shared_address import shared_address
 from stillwatch.signals.shared_payment import shared_payment
 from stillwatch.signals.shared_phone import shared_phone
 from stillwatch.signals.shared_signup_address import shared_signup_address
@@ -22,8 +21,7 @@ from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
 CAP = 4.0
-BEHIND = (
-    shared_address,
+BEHIND = (  # not the network: whoever uses a service leaves by its addresses
     shared_payment,
     shared_phone,
     shared_signup_address,
