@@ -31,7 +31,13 @@ GRADING = {
 
 
 def script(number: int, accounts: Sequence[int] = RING, **what: object) -> GroupSketch:
+    what = {"beats": rhythm(number, len(accounts))} | what
     return group(accounts, exchanges=40, frames=[number], number=number, **what)
+
+
+def rhythm(seed: int, members: int) -> list[list[int]]:
+    """Active minutes of each member: a schedule that nothing else follows."""
+    return np.random.default_rng(seed).integers(0, 14 * 1_440, (members, 20)).tolist()
 
 
 def members_of(groups: Sequence[GroupSketch]) -> Membership:
@@ -42,10 +48,10 @@ def members_of(groups: Sequence[GroupSketch]) -> Membership:
     return Membership(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def merged(groups: Sequence[GroupSketch]) -> dict[int, int]:
+def merged(groups: Sequence[GroupSketch], pools: np.ndarray = NO_POOLS) -> dict[int, int]:
     """Return the group of each frame after merging."""
     membership = members_of(groups)
-    after = merge_workloads(groups, membership)
+    after = merge_workloads(groups, membership, pools)
     assert np.array_equal(after.account, membership.account)
     return dict(zip(after.frame.tolist(), after.group.tolist(), strict=True))
 
@@ -92,7 +98,7 @@ def test_groups_that_are_not_suspicious_keep_their_number():
     innocent = script(9, range(1, 200, 2))
     groups = [script(1, **REASONING), script(2, **REASONING)]
     membership = members_of([*groups, innocent])
-    after = merge_workloads(groups, membership)
+    after = merge_workloads(groups, membership, NO_POOLS)
     assert set(after.group[after.frame == 9].tolist()) == {9}
     assert set(after.group[after.frame != 9].tolist()) == {1}
 
@@ -107,7 +113,7 @@ def test_order_of_groups_has_no_effect_on_what_is_merged():
 def test_nothing_to_merge_leaves_all_as_it_was():
     none = np.zeros(0, np.int64)
     membership = Membership(none, none, none, none)
-    assert merge_workloads([], membership) is membership
+    assert merge_workloads([], membership, NO_POOLS) is membership
 
 
 def test_a_frame_that_several_accounts_fill_is_a_group():
@@ -133,3 +139,18 @@ def test_no_atom_is_in_two_groups():
     membership = group_by_frame(among(group(RING, exchanges=40)), ONE_POOL)
     atoms = list(zip(membership.account.tolist(), membership.frame.tolist(), strict=True))
     assert len(set(atoms)) == len(atoms)
+
+
+def test_one_dispatcher_that_hands_out_two_skills_in_the_same_hours_is_one_workload():
+    jobs = rhythm(9, len(RING))
+    later = [[minute + 7 for minute in own] for own in jobs]
+    groups = [script(1, **REASONING, beats=jobs), script(2, **GRADING, beats=later)]
+    assert merged(groups) == {1: 1, 2: 1}
+
+
+def test_two_skills_on_the_same_part_of_a_pool_are_one_workload():
+    whole = np.where(np.isin(np.arange(SIZE), range(0, 1_200, 20)), 4, -1)
+    grading = GRADING | {"settings": REASONING["settings"]}
+    groups = [script(1, **REASONING), script(2, **grading)]
+    assert merged(groups, whole) == {1: 1, 2: 1}
+    assert merged(groups, ONE_POOL) == {1: 1, 2: 2}, "all of a pool serves every owner of it"

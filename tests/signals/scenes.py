@@ -92,6 +92,12 @@ def course() -> Scene:
     return sketch, population
 
 
+def firm() -> Scene:
+    """A small firm without a declared name: one mail domain of its own, one card."""
+    sketch = group(RING)
+    return sketch, among(sketch, email_domain=same(RING, "firm.example"), payment_fingerprint=same(RING, "card-1"))
+
+
 def companies() -> Scene:
     """Customers of a tool: an organisation and a frame for each."""
     sketch = group(RING, frames=range(200, 230), common=0)
@@ -156,6 +162,7 @@ SCENES: dict[str, Callable[[], Scene]] = {
     for made in (
         ring,
         course,
+        firm,
         companies,
         strangers,
         one_member,

@@ -111,7 +111,7 @@ def test_some_scene_makes_it_speak(signal):
 @every_signal
 def test_accuses_the_ring_or_speaks_for_innocents(signal):
     accuses = bits_of(signal(*SCENES["ring"]()))
-    speaks = min(bits_of(signal(*SCENES[name]())) for name in ("course", "companies"))
+    speaks = min(bits_of(signal(*SCENES[name]())) for name in ("course", "companies", "firm"))
     assert accuses > SILENCE or speaks < -SILENCE or signal.name == "hosting-egress"
 
 

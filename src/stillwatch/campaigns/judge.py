@@ -60,7 +60,7 @@ def judge(
     groups = sketch_groups(engine, exchanges, population, first)
     progress(f"weighing {len(groups)} groups")
     alone = _weigh(groups, population, rules)
-    merged = merge_workloads([one.group for one in alone if rules.worth_merging(one)], first)
+    merged = merge_workloads([one.group for one in alone if rules.worth_merging(one)], first, pools)
     roots = np.unique(merged.group[merged.group != first.group])
     part = _of_groups(merged, roots)
     together = _weigh(sketch_groups(engine, exchanges, population, part), population, rules)

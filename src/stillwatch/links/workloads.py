@@ -21,6 +21,10 @@ MIN_EXCHANGES = 30
 MIN_OVERLAP = 0.4  # common accounts over all (Jaccard), for two frames to be considered one workload's
 CONTAINED = 0.9  # of the smaller one's accounts: a paraphrase that a part of the pool uses
 ALIKE = 0.55  # similarity from which two frames of the same accounts are one workload's
+SAME = 0.9  # common accounts over all, for two frames to keep to the same accounts
+PART = 0.7  # of a pool: more is what any two owners of it have in common
+MET = 20  # hours in which an account worked at both frames, for their interleaving to be judged
+INTERLEAVED = 2.5  # times as many such hours as with one frame shifted by days
 
 
 def group_by_frame(population: Population, pools: Ints) -> Membership:
@@ -37,17 +41,18 @@ def group_by_frame(population: Population, pools: Ints) -> Membership:
     return Membership(group[chosen], atoms.account[chosen], atoms.frame[chosen], exchanges[chosen])
 
 
-def merge_workloads(groups: Sequence[GroupSketch], membership: Membership) -> Membership:
+def merge_workloads(groups: Sequence[GroupSketch], membership: Membership, pools: Ints) -> Membership:
     """Merge the given groups where one scheduler runs them: the same accounts, skill, settings and days.
 
-    Only suspicious groups should be given: people's everyday phrases overlap in everything. The others keep their own
+    Where skills differ, one scheduler still shows: accounts turn to both frames in the same hours, or both frames keep to
+    one and the same part of a pool. Only suspicious groups should be given: people's everyday phrases overlap in everything. The others keep their own
     number; merged groups take the lowest of theirs.
     """
     if not groups:
         return membership
     parent = np.arange(len(groups))
     for left, right in _candidates(groups):
-        if _similarity(groups[left], groups[right]) >= ALIKE:
+        if _one_scheduler(groups[left], groups[right], pools):
             low, high = sorted((_root(parent, left), _root(parent, right)))
             parent[high] = low
     numbers = np.array([group.group for group in groups])
@@ -82,6 +87,21 @@ def _candidates(groups: Sequence[GroupSketch]) -> list[tuple[int, int]]:
     return sorted(zip(common.row[enough].tolist(), common.col[enough].tolist(), strict=True))
 
 
+def _one_scheduler(one: GroupSketch, other: GroupSketch, pools: Ints) -> bool:
+    return _similarity(one, other) >= ALIKE or _same_part(one, other, pools) or _interleaved(one, other)
+
+
+def _same_part(one: GroupSketch, other: GroupSketch, pools: Ints) -> bool:
+    """Whether both keep, with one client setting, to the same accounts out of a pool that has many more."""
+    either = np.union1d(one.accounts, other.accounts)
+    if one.size + other.size - len(either) < SAME * len(either):
+        return False
+    pool, members = np.unique(pools[either], return_counts=True)
+    home = pool[members.argmax()]
+    part = home >= 0 and len(either) <= PART * int((pools == home).sum())
+    return bool(part) and _overlap(dict(one.settings), dict(other.settings)) >= ALIKE
+
+
 def _similarity(one: GroupSketch, other: GroupSketch) -> float:
     """Mean overlap (sum of minima) of the shares of capabilities, settings and days; 1 is one script."""
     parts = [
@@ -90,6 +110,27 @@ def _similarity(one: GroupSketch, other: GroupSketch) -> float:
         _overlap(_by_day(one), _by_day(other)),
     ]
     return float(np.mean(parts)) if min(parts) > 0.1 else 0.0
+
+
+def _interleaved(one: GroupSketch, other: GroupSketch) -> bool:
+    """Whether accounts turn to both frames in the same hours far more often than with one shifted by one to six days.
+
+    One dispatcher hands an account its next task whatever the skill; two owners of a pool do not wait for each other.
+    """
+    hours, others = (_account_hours(group) for group in (one, other))
+    met = len(np.intersect1d(hours, others, assume_unique=True))
+    if met < MET:
+        return False
+    shifted = [
+        len(np.intersect1d(hours, others + 24 * days, assume_unique=True)) for days in (*range(-6, 0), *range(1, 7))
+    ]
+    return met >= INTERLEAVED * max(float(np.mean(shifted)), 1.0)
+
+
+def _account_hours(group: GroupSketch) -> Ints:
+    """Distinct hours in which sampled members were active, each as account x 2^24 + hour since 1970."""
+    member, minute = group.beats
+    return np.unique(group.accounts[member] * (1 << 24) + minute // 60)
 
 
 def _by_day(group: GroupSketch) -> dict[int, int]:

@@ -21,6 +21,7 @@ from stillwatch.signals.licence import licence
 from stillwatch.signals.loose_synchrony import loose_synchrony
 from stillwatch.signals.natural_multi_turn import natural_multi_turn
 from stillwatch.signals.no_ramp import no_ramp
+from stillwatch.signals.one_customer import one_customer
 from stillwatch.signals.outside_licence import outside_licence
 from stillwatch.signals.pool_partition import pool_partition
 from stillwatch.signals.programme_mismatch import programme_mismatch
@@ -90,6 +91,7 @@ ROSTER: tuple[Signal, ...] = (
     outside_licence,
     hosting_egress,
     declared_organisation,
+    one_customer,
     event_crowd,
     licence,
 )

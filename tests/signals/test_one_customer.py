@@ -1,0 +1,38 @@
+"""A firm without a declared name still says openly that its accounts are one customer."""
+
+from __future__ import annotations
+
+from stillwatch.signals.one_customer import one_customer
+from tests.signals.build import SIZE, among, dealt, exculpates, group, is_silent, same
+
+FIRM = range(0, 600, 20)
+OPEN = {"email_domain": same(FIRM, "firm.example"), "payment_fingerprint": same(FIRM, "card-1")}
+
+
+def test_speaks_for_a_firm_with_one_domain_and_one_card():
+    firm = group(FIRM)
+    assert exculpates(one_customer(firm, among(firm, **OPEN)))
+
+
+def test_a_free_mail_provider_is_nobodys_own_domain():
+    ring = group(FIRM)
+    everyone = same(range(SIZE), "mail.example")
+    assert is_silent(one_customer(ring, among(ring, **(OPEN | {"email_domain": everyone}))))
+
+
+def test_stays_silent_where_one_card_pays_for_different_names():
+    ring = group(FIRM)
+    names = {account: f"shop-{account}.example" for account in FIRM}
+    assert is_silent(one_customer(ring, among(ring, **(OPEN | {"email_domain": names}))))
+
+
+def test_stays_silent_where_every_account_has_a_card_of_its_own():
+    ring = group(FIRM)
+    cards = {account: f"card-{account}" for account in FIRM}
+    assert is_silent(one_customer(ring, among(ring, **(OPEN | {"payment_fingerprint": cards}))))
+
+
+def test_two_domains_and_two_cards_are_not_one_customer():
+    ring = group(FIRM)
+    two = {"email_domain": dealt(FIRM, ["a.example", "b.example"]), "payment_fingerprint": dealt(FIRM, ["c-1", "c-2"])}
+    assert is_silent(one_customer(ring, among(ring, **two)))
