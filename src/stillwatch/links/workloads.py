@@ -44,9 +44,9 @@ def group_by_frame(population: Population, pools: Ints) -> Membership:
 def merge_workloads(groups: Sequence[GroupSketch], membership: Membership, pools: Ints) -> Membership:
     """Merge the given groups where one scheduler runs them: the same accounts, skill, settings and days.
 
-    Where skills differ, one scheduler still shows: accounts turn to both frames in the same hours, or both frames keep to
-    one and the same part of a pool. Only suspicious groups should be given: people's everyday phrases overlap in everything. The others keep their own
-    number; merged groups take the lowest of theirs.
+    Where skills differ, one scheduler still shows: accounts turn to both frames in the same hours, or both frames keep
+    to one and the same part of a pool. Only suspicious groups should be given: people's everyday phrases overlap in
+    everything. The others keep their own number; merged groups take the lowest of theirs.
     """
     if not groups:
         return membership
