@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stillwatch.signals.undeclared_relation import declared_share, undeclared_relation
+from stillwatch.signals.ties import declared_share
+from stillwatch.signals.undeclared_relation import undeclared_relation
 from tests.signals.build import START, among, bits_of, dealt, fires, group, is_silent, same
 
 RING = range(0, 600, 20)

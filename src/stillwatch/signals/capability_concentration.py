@@ -9,7 +9,8 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, devotion
+from stillwatch.signals.statistics import clip
+from stillwatch.signals.ties import hold
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -30,7 +31,7 @@ def capability_concentration(group: GroupSketch, population: Population) -> Find
     if group.exchanges < MIN_EXCHANGES:
         return None
     entropy = float(-(share[share > 0] * np.log2(share[share > 0])).sum())
-    devoted = float(np.median(devotion(group, population)))
-    bits = clip(0.75 * (2.0 - entropy) * devoted, 0.0, CAP)
+    held = hold(group, population)
+    bits = clip(0.75 * (2.0 - entropy) * held, 0.0, CAP)
     because = f"{share.max():.0%} of exchanges seek one capability (entropy {abs(entropy):.1f} bits)"
     return Finding(bits, because) if bits > 0.1 else None

@@ -9,7 +9,8 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, devotion
+from stillwatch.signals.statistics import clip
+from stillwatch.signals.ties import hold
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -32,6 +33,6 @@ def coverage_slope(group: GroupSketch, population: Population) -> Finding | None
     if one < 2 or group.exchanges <= one:
         return None
     slope = float(np.log(group.fill["fills"] / own) / np.log(group.exchanges / one))
-    devoted = float(np.median(devotion(group, population)))
-    bits = clip(6.0 * (slope - 0.75) * devoted, 0.0, CAP)
+    held = hold(group, population)
+    bits = clip(6.0 * (slope - 0.75) * held, 0.0, CAP)
     return Finding(bits, f"pooled questions grow with exponent {slope:.2f} (1 is no repeats)") if bits > 0.1 else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.undeclared_relation import declared_share
+from stillwatch.signals.ties import declared_share
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 

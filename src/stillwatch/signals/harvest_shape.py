@@ -9,7 +9,8 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, devotion, rest
+from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.ties import hold
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -47,6 +48,6 @@ def harvest_shape(group: GroupSketch, population: Population) -> Finding | None:
         full = float(group.sums["saturated"].sum() / group.exchanges)
         bits += clip(2.0 * full, 0.0, 1.0)
         words.append(f"{full:.0%} of answers fill their limit")
-    devoted = float(np.median(devotion(group, population)))  # a phrase people open with is single-turn by itself
-    bits = clip(bits * (0.2 + 0.8 * devoted), 0.0, CAP)
+    held = hold(group, population)  # a phrase people open with is single-turn by itself
+    bits = clip(bits * (0.2 + 0.8 * held), 0.0, CAP)
     return Finding(bits, "; ".join(words), group.cites) if bits > 0.1 else None

@@ -6,11 +6,10 @@ repeat.
 
 from __future__ import annotations
 
-import numpy as np
-
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, devotion
+from stillwatch.signals.statistics import clip
+from stillwatch.signals.ties import hold
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -26,12 +25,12 @@ CAP = 4.0
     runbook="Read the template: does each fill ask for one more training example?",
 )
 def template_novelty(group: GroupSketch, population: Population) -> Finding | None:
-    """Template rigidity times item novelty: distinct fills an exchange, weighted by the frame's hold on its members."""
+    """Template rigidity times item novelty: distinct fills an exchange, by how far the frame is members' work."""
     if group.exchanges < MIN_EXCHANGES:
         return None
     novelty = group.fill["fills"] / group.exchanges
-    devoted = float(np.median(devotion(group, population)))
+    held = hold(group, population)
     common = float(group.common.sum()) / group.exchanges  # an office of products has many frames, none in common
-    bits = clip(5.0 * (novelty - 0.4) * (0.2 + 0.8 * devoted) * min(0.25 + common, 1.0), 0.0, CAP)
-    because = f"{novelty:.0%} of fills are new; the typical member is {devoted:.0%} devoted to the frame"
+    bits = clip(5.0 * (novelty - 0.4) * (0.2 + 0.8 * held) * min(0.25 + common, 1.0), 0.0, CAP)
+    because = f"{novelty:.0%} of fills are new; the frame is the members' work by {held:.0%}"
     return Finding(bits, because, group.cites) if bits > 0.1 else None
