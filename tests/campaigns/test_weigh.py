@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from stillwatch.model import Axis, Family, VerdictKind
 from stillwatch.signals.base import Finding, Signal
 from stillwatch.signals.roster import ROSTER
 from tests.campaigns.evidence import ATTACK, RING, C, D, E, ring, said, weighed, without
-from tests.signals.build import among, group
+from tests.signals.build import among, group, same
 from tests.signals.scenes import SCENES
 
 ASK_ALL = float("-inf")
@@ -203,3 +205,25 @@ def test_the_ring_of_the_scenes_is_found_and_its_innocents_are_not():
     }
     assert verdicts.pop("ring") is VerdictKind.DISTILLATION
     assert set(verdicts.values()) == {VerdictKind.CLEAR}
+
+
+def test_colleagues_whose_template_an_attacker_copied_are_not_tied_by_office_hours():
+    office = (
+        said(C, Family.TIMING, 4.0, 4.0, "joint-onset"),
+        said(C, Family.CONTENT, 4.0, 4.0, "template-co-use"),
+        said(C, Family.IDENTITY, 6.0, [0.0] * 6 + [6.0] * 24, "shared-payment"),
+    )
+    sketch = ring()
+    framed = dict.fromkeys(list(RING)[:6], "customer") | same(list(RING)[6:], None)
+    tied = weighed(office, sketch, among(sketch, org_id=framed)).tied
+    assert not tied[:6].any()
+    assert tied[6:].all()
+
+
+def test_a_fitted_weight_scales_what_accuses_and_not_what_speaks_for_innocence():
+    accuses, _ = said(C, Family.IDENTITY, 4.0)
+    loud = dataclasses.replace(accuses, name="loud", judge=lambda group, population: Finding(4.0, "for"))
+    calm = dataclasses.replace(accuses, name="calm", judge=lambda group, population: Finding(-4.0, "against"))
+    sketch = ring()
+    found = findings_of(sketch, among(sketch), (loud, calm), ASK_ALL, {"loud": 0.5, "calm": 0.5})
+    assert [finding.bits for _, finding in found] == [2.0, -4.0]

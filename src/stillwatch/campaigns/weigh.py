@@ -139,7 +139,7 @@ def assess(
             speaking = sum(bits >= SPEAKS for bits in families.values())
             conduct = any(families[family] >= SPEAKS for family in CONDUCT)
     strict = bars[VerdictKind.DISTILLATION]
-    tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts] >= 0)
+    tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts])
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
     standing = _Standing(
         totals, beyond, speaking, int(tied.sum()), group.exchanges, conduct, DECLARING in population.present
@@ -192,9 +192,13 @@ def _margin(standing: _Standing, bar: Bars) -> float:
 
 
 def _tie_members(
-    group: GroupSketch, findings: Sequence[tuple[Signal, Finding]], bar: Bars, declared: npt.NDArray[np.bool_]
+    group: GroupSketch, findings: Sequence[tuple[Signal, Finding]], bar: Bars, organisation: npt.NDArray[np.int64]
 ) -> tuple[Bits, npt.NDArray[np.bool_]]:
-    """Bits beyond content that tie each member, and who is tied by enough families: no account by one soft edge."""
+    """Bits beyond content that tie each member, and who is tied by enough families: no account by one soft edge.
+
+    Colleagues of one declared organisation keep office hours and start together; an attacker who copies their template
+    must not tie them by that. Only what they share with strangers beyond hours and content does.
+    """
     families: dict[Family, Bits] = {}
     for signal, finding in findings:
         if signal.axis is Axis.COORDINATION and finding.members is not None:
@@ -202,11 +206,16 @@ def _tie_members(
             families[signal.family] = finding.members if best is None else np.maximum(best, finding.members)
     count = np.zeros(group.size, np.int64)
     tie = np.zeros(group.size)
+    named = organisation >= 0
+    _, code, together = np.unique(organisation, return_inverse=True, return_counts=True)
+    colleagues = named & (together[code] >= 2)
     for family, bits in families.items():
+        if family is Family.TIMING:
+            bits = np.where(colleagues, 0.0, bits)
         count += bits >= SPEAKS
         if family is not Family.CONTENT:
             tie += bits
-    needed = np.where(declared, 2.0, 1.0) * bar.member_bits  # whoever declares an organisation hides less
+    needed = np.where(named, 2.0, 1.0) * bar.member_bits  # whoever declares an organisation hides less
     return tie, (count >= bar.member_families) & (tie >= needed)
 
 
