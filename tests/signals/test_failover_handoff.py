@@ -28,7 +28,8 @@ def test_fires_when_others_take_over_right_after_suspension():
 
 def test_fires_when_the_log_shows_refusals_and_no_account_table():
     ring = group(RING, **HANDED_OVER)
-    population = among(ring, first_denied=same(STOPPED, BLOCK), absent=["suspended_at"])
+    refused = {"first_denied": same(STOPPED, BLOCK), "denied": same(STOPPED, 3), "last_ts": same(STOPPED, BLOCK)}
+    population = among(ring, absent=["suspended_at"], **refused)
     assert fires(failover_handoff(ring, population), ring, population)
 
 
@@ -46,7 +47,13 @@ def test_stays_silent_when_everyone_starts_that_morning():
 
 def test_a_refused_account_that_carries_on_was_not_stopped():
     crowd = group(RING, first_ts=HANDED_OVER["first_ts"], last_ts=END)
-    assert is_silent(failover_handoff(crowd, among(crowd, first_denied=same(STOPPED, BLOCK))))
+    assert is_silent(failover_handoff(crowd, among(crowd, first_denied=same(STOPPED, BLOCK), denied=same(STOPPED, 9))))
+
+
+def test_one_refusal_before_the_night_is_a_rate_limit():
+    ring = group(RING, **HANDED_OVER)
+    refused = {"first_denied": same(STOPPED, BLOCK), "denied": same(STOPPED, 1), "last_ts": same(STOPPED, BLOCK)}
+    assert is_silent(failover_handoff(ring, among(ring, absent=["suspended_at"], **refused)))
 
 
 def test_stays_silent_on_fewer_than_three_stopped_members():

@@ -215,7 +215,8 @@ def _tie_members(
         count += bits >= SPEAKS
         if family is not Family.CONTENT:
             tie += bits
-    needed = np.where(named, 2.0, 1.0) * bar.member_bits  # whoever declares an organisation hides less
+    strict = named | (group.common.sum() == 0)  # who declares an organisation hides less; neighbours share no frame
+    needed = np.where(strict, 2.0, 1.0) * bar.member_bits
     return tie, (count >= bar.member_families) & (tie >= needed)
 
 

@@ -15,6 +15,7 @@ from stillwatch.sketch.population import DAY_US, HOUR_US, NEVER, Ints, Populatio
 
 WINDOW_US = 2 * HOUR_US
 MIN_STOPPED = 3
+REFUSALS = 2
 CAP = 5.0
 
 
@@ -50,11 +51,15 @@ def failover_handoff(group: GroupSketch, population: Population) -> Finding | No
 
 
 def stops(group: GroupSketch, population: Population) -> Ints:
-    """Return when each member was stopped for good: suspended, or refused and silent within the hour; else NEVER."""
+    """Return when each member was stopped for good: suspended, or refused and silent within the hour; else NEVER.
+
+    One refusal is a rate limit that anyone meets; an account that was stopped is refused again and says nothing more.
+    """
     refused = population.usage["first_denied"][group.accounts]
+    again = population.usage["denied"][group.accounts] >= REFUSALS
     suspended = population.suspended_at[group.accounts]
-    last = group.sums["last_ts"]
-    silent = (refused != NEVER) & (last <= refused + HOUR_US) & (last < population.end - DAY_US // 4)
+    last = np.maximum(group.sums["last_ts"], population.usage["last_ts"][group.accounts])
+    silent = again & (refused != NEVER) & (last <= refused + HOUR_US) & (last < population.end - DAY_US // 4)
     return np.where(suspended != NEVER, suspended, np.where(silent, refused, NEVER))
 
 
