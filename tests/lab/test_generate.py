@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,21 @@ def fingerprints(folder: Path) -> dict[str, str]:
 def test_same_seed_gives_the_same_bytes(traffic_dir: Path, tmp_path: Path) -> None:
     write_traffic(compose(SMALL), tmp_path)
     assert fingerprints(tmp_path) == fingerprints(traffic_dir)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_does_not_show(traffic_dir: Path, tmp_path: Path, threads: int) -> None:
+    write_traffic(compose(SMALL, threads), tmp_path, threads=threads)
+    assert fingerprints(tmp_path) == fingerprints(traffic_dir)
+
+
+def test_traffic_says_what_it_is(traffic_dir: Path) -> None:
+    told = json.loads((traffic_dir / "labels" / "traffic.json").read_text())
+    assert told["request"]["exchanges"] == SMALL.exchanges
+    assert (told["seed"], told["split"], told["material"]["name"]) == (3, "tuning", "own")
+    assert told["counts"]["exchanges"] == pq.read_metadata(traffic_dir / "exchanges.parquet").num_rows
+    assert told["counts"]["accounts"] == pq.read_metadata(traffic_dir / "accounts.parquet").num_rows
+    assert told["counts"]["planted_exchanges"] == pq.read_metadata(traffic_dir / "labels/exchanges.parquet").num_rows
 
 
 def test_another_seed_gives_other_traffic(traffic_dir: Path, tmp_path: Path) -> None:

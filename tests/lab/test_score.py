@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stillwatch.lab.cli import app
-from stillwatch.lab.score import b_cubed, score
+from stillwatch.lab.score import b_cubed, score, score_found
+from stillwatch.lab.truth import Found, Truth
 from stillwatch.model import InputRefused
 
 # account: (campaign, pool, look-alike), (detected campaign, verdict)
@@ -76,6 +77,15 @@ def test_totals_count_accused_accounts_only(case: tuple[Path, Path]) -> None:
     assert total.exchange_precision == 3 / 5
     assert total.exchange_recall == 3 / 6
     assert total.false_campaigns == 1
+
+
+def test_a_second_campaign_of_the_same_accounts_counts_by_its_exchanges() -> None:
+    truth = Truth({"a1": "A", "a2": "A"}, {"a1": "P", "a2": "P"}, {"a1": None, "a2": None}, {"x1": "A", "x2": "A"})
+    found = Found(dict.fromkeys(("a1", "a2"), "distillation"), {"a1": "k1", "a2": "k1"}, {"x1": "k1", "x2": "k2"})
+    total = score_found(truth, found)
+    (one,) = total.campaigns
+    assert (one.pieces, one.account_recall, one.exchange_recall) == (2, 1.0, 1.0)
+    assert total.false_campaigns == 0
 
 
 def test_lookalikes_are_counted_by_verdict(case: tuple[Path, Path]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from stillwatch.lab import companies, crowds, singles
+from stillwatch.lab import companies, crowds, events, singles
 from stillwatch.lab.world import Group, World
 
 Maker = Callable[[World, np.random.Generator, int, int], Group]
@@ -47,17 +48,25 @@ CAST = (
     Part("audit-trail", singles.auditors, 0.005, 0.006),
     Part("ci-review", singles.reviewers, 0.005, 0.008),
     Part("moved-conversation", singles.movers, 8, 0.001),
+    Part("worksheet", events.worksheet, 0.01, 0.008, most=400),
+    Part("remote-class", events.remote_class, 0.01, 0.006, most=400),
+    Part("starter-kit", events.starter_kit, 0.012, 0.008, most=900),
+    Part("own-key-tool", events.own_key_tool, 0.008, 0.008, most=200),
+    Part("small-firm", events.small_firm, 15, 0.006, copies=2),
 )
 
 
-def lookalikes(world: World, accounts: int, exchanges: int) -> list[Group]:
-    """Every look-alike, sized for a population; its accounts carry the number of their class."""
-    groups = []
+def lookalikes(world: World, accounts: int, exchanges: int) -> Iterator[Callable[[], Group]]:
+    """The making of every look-alike, sized for a population; its accounts carry the number of their class."""
     for number, part in enumerate(CAST):
         count = min(part.most, max(2, round(part.accounts * accounts))) if part.accounts < 1 else int(part.accounts)
+        sent = max(count, round(exchanges * part.exchanges / part.copies))
         for copy in range(part.copies):
-            rng = world.chance("look-alike", part.name, str(copy))
-            group = part.make(world, rng, count, max(count, round(exchanges * part.exchanges / part.copies)))
-            group.accounts["lookalike"] = number
-            groups.append(group)
-    return groups
+            yield partial(_make, world, number, copy, (count, sent))
+
+
+def _make(world: World, number: int, copy: int, size: tuple[int, int]) -> Group:
+    part = CAST[number]
+    group = part.make(world, world.chance("look-alike", part.name, str(copy)), *size)
+    group.accounts["lookalike"] = number
+    return group

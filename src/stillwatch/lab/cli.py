@@ -14,6 +14,7 @@ from rich.console import Console
 from stillwatch.lab.calibrate import calibrate, write_fit
 from stillwatch.lab.compose import Request, compose
 from stillwatch.lab.demo import print_shown, show
+from stillwatch.lab.evasions.catalogue import parse
 from stillwatch.lab.export import write_traffic
 from stillwatch.lab.report import print_score
 from stillwatch.lab.score import score
@@ -38,20 +39,28 @@ def generate(  # noqa: PLR0913  (a command's options are its parameters)
         str, typer.Option(help="tuning or report: other words, other templates, other parameters.")
     ] = "tuning",
     days: Annotated[int, typer.Option(min=7)] = 14,
-    scenario: Annotated[list[str] | None, typer.Option(help="Plant only these; all when absent.")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="Plant only these; nine of them when absent.")] = None,
     attack_share: Annotated[float, typer.Option(min=0.0, max=0.6, help="Of all exchanges.")] = 0.25,
-    prompts: Annotated[str, typer.Option(help="own, or real to mix in published prompts.")] = "own",
+    prompts: Annotated[str, typer.Option(help="own, real (published material), auto: real where it is.")] = "auto",
     text: Annotated[bool, typer.Option(help="Write prompts and system prompts.")] = True,
+    preset: Annotated[str, typer.Option(help="february, burst, hardest: campaigns and innocents by name.")] = "",
+    scale: Annotated[float, typer.Option(help="Of a preset's accounts and exchanges; above 0, up to 1.")] = 1.0,
+    evasion: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH for everything planted; repeatable.")] = None,
 ) -> None:
     """Write an exchange log, accounts and licences, and the truth about them in labels/."""
     began = time.perf_counter()
-    request = Request(exchanges, accounts, seed, split, days, tuple(scenario or ()), attack_share, prompts)
+    request = Request(
+        *(exchanges, accounts, seed, split, days, tuple(scenario or ()), attack_share, prompts),
+        preset=preset,
+        scale=scale,
+        evasions=parse(evasion or []),
+    )
     traffic = compose(request)
     written = write_traffic(traffic, out, text)
     seconds = time.perf_counter() - began
     talk.print(
         f"{written:,} exchanges of {len(traffic.group.accounts):,} accounts, "
-        f"{len(traffic.campaigns)} campaigns, in {seconds:.1f} s: {out}"
+        f"{len(traffic.campaigns)} campaigns, {traffic.request.prompts} material, in {seconds:.1f} s: {out}"
     )
 
 
@@ -87,6 +96,43 @@ def demo(out: Annotated[Path, typer.Option(help="Folder to write traffic and run
     """Plant campaigns and look-alikes in 300,000 exchanges, detect, and say what was found and what was not."""
     wide = Console() if sys.stdout.isatty() else Console(width=110)
     print_shown(show(out, say=talk.print), wide)
+
+
+@app.command()
+def results(  # noqa: PLR0913  (a command's options are its parameters)
+    out: Annotated[Path, typer.Option(help="The page; measurements and pictures go to results/ beside it.")] = Path(
+        "docs/results.md"
+    ),
+    part: Annotated[list[str] | None, typer.Option(help="Measure only this part; all when absent.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Of the report split, from 200 on; may be repeated.")] = None,
+    exchanges: Annotated[int, typer.Option(min=20_000, help="Of a log with the default scenarios.")] = 300_000,
+    scale: Annotated[float, typer.Option(min=0.001, max=1.0, help="Of the February replay.")] = 0.1,
+    date: Annotated[str, typer.Option(help="Day of the measurement, as it is to stand on the page.")] = "not given",
+    quick: Annotated[bool, typer.Option("--quick", help="Small logs: proves that all works, measures little.")] = False,
+    render: Annotated[bool, typer.Option("--render", help="Write the page again; measure nothing.")] = False,
+) -> None:
+    """Measure everything on the report split, part by part, and write the page of results with its pictures."""
+    from stillwatch.lab.evaluate import page, plan, results  # here: it loads every rival
+
+    if not render:
+        seeds = tuple(seed or plan.SEEDS)
+        asked = plan.Plan(seeds, exchanges, scale=scale, date=date)
+        chosen = results.chosen(part or ())
+        results.measure(plan.quick_plan(seeds, date) if quick else asked, chosen, out, lambda text: talk.print(text))
+    for path in page.write(out):
+        print(path)
+
+
+@app.command("tune-rivals")
+def tune_rivals(
+    out: Annotated[Path, typer.Option(help="Where to store the settings.")] = Path(
+        "src/stillwatch/lab/rivals/settings.json"
+    ),
+) -> None:
+    """Find, for each rival detector, the setting that ranks accounts best on tuning replays."""
+    from stillwatch.lab.rivals.tune import tune_on_replays  # here: it loads every rival
+
+    tune_on_replays(out, say=talk.print)
 
 
 def main() -> None:

@@ -1,147 +1,91 @@
-"""Planned exchanges to files: chunk by chunk, columns by contract, truth in a folder of its own."""
+"""Planned exchanges to files: the log in order of time, accounts and licences, truth in a folder of its own."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.ingest.columns import ACCOUNT_COLUMNS, EXCHANGE_COLUMNS, LICENCE_COLUMNS
+from stillwatch.ingest.columns import ACCOUNT_COLUMNS, LICENCE_COLUMNS
 from stillwatch.lab.cast import CAST
 from stillwatch.lab.chance import Array, mix, stir
 from stillwatch.lab.compose import Traffic
-from stillwatch.lab.networks import address_text, host_of_account, networks
-from stillwatch.lab.ordinary import TOOLS
-from stillwatch.lab.render import hex_names, measure, write
-from stillwatch.lab.roster import COUNTRIES, mail_domain
-from stillwatch.lab.stacks import stacks
-from stillwatch.lab.world import CHANNELS, ENDPOINTS, MODELS, PLANS, PROGRAMS, VERIFICATIONS
+from stillwatch.lab.networks import address_text, host_of_account
+from stillwatch.lab.render import hex_names
+from stillwatch.lab.roster import COMPANY, COUNTRIES, DISPOSABLE, mail_domains
+from stillwatch.lab.rows import ABSENT, KINDS, Log, exchange_schema
+from stillwatch.lab.workers import default_threads, in_order
+from stillwatch.lab.world import PLANS, PROGRAMS, VERIFICATIONS
 
-CHUNK = 50_000
-TEXT = ("prompt", "system_prompt")
-ABSENT = ("template_key", "fill_hash", "response")
-_KINDS = {
-    "string": pa.string(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "boolean": pa.bool_(),
-    "array<string>": pa.list_(pa.string()),
-}
+__all__ = ("ABSENT", "org_names", "write_traffic")
 
 
-def exchange_schema(text: bool) -> pa.Schema:
-    """The columns of the exchange log that the lab fills."""
-    left_out = ABSENT if text else (*ABSENT, *TEXT)
-    return pa.schema([(c.name, _KINDS[c.kind]) for c in EXCHANGE_COLUMNS if c.name not in left_out])
-
-
-def write_traffic(traffic: Traffic, out: Path, text: bool = True) -> int:
-    """All files of one run of the generator; how many exchanges it wrote."""
+def write_traffic(traffic: Traffic, out: Path, text: bool = True, threads: int | None = None) -> int:
+    """All files of one run of the generator, the same for any number of threads; how many exchanges it wrote."""
     (out / "labels").mkdir(parents=True, exist_ok=True)
     names = hex_names("", stir(traffic.world.seed, 1, np.arange(len(traffic.group.accounts))), 14)
-    schema = exchange_schema(text)
-    with pq.ParquetWriter(
-        out / "exchanges.parquet", schema, compression="zstd", compression_level=1, use_dictionary=_repeated(schema)
-    ) as file:
-        for table in tables(traffic, names, schema):
-            file.write_table(table)
-    pq.write_table(_accounts(traffic, names), out / "accounts.parquet", compression="zstd")
+    with traffic.world.material.in_use():
+        _write_log(Log(traffic, names, exchange_schema(text)), out / "exchanges.parquet", threads or default_threads())
+        pq.write_table(_accounts(traffic, names), out / "accounts.parquet", compression="zstd")
     _licences(traffic, out / "licences.csv")
-    _labels(traffic, names, out / "labels")
-    return len(traffic.group.exchanges)
+    planted = _labels(traffic, names, out / "labels")
+    _describe(traffic, planted, out / "labels" / "traffic.json")
+    return len(traffic.group.order)
 
 
-def _repeated(schema: pa.Schema) -> list[str]:
-    once = {"exchange_id", "ts", "prompt", "artefacts_out", "artefacts_in", "input_tokens", "output_tokens", "tools"}
-    return [name for name in schema.names if name not in once]
+def _write_log(log: Log, path: Path, threads: int) -> None:
+    with pq.ParquetWriter(
+        path,
+        log.schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=log.repeated,
+        write_statistics=log.measured,
+        store_schema=False,  # else readers would be given codes where the contract says strings
+    ) as file:
+        for table in in_order(log.parts(), threads - 1):  # this thread writes
+            file.write_table(table)
 
 
-def tables(traffic: Traffic, names: pa.Array, schema: pa.Schema) -> Iterator[pa.Table]:
-    """The exchange log in chunks, in order of time."""
-    plan = traffic.group.exchanges
-    for first in range(0, len(plan), CHUNK):
-        chunk = plan[first : first + CHUNK]
-        columns = _plain(traffic, chunk, first, names) | _text(traffic, chunk, "prompt" in schema.names)
-        yield pa.table([columns[name] for name in schema.names], schema=schema)
-
-
-def _plain(traffic: Traffic, chunk: Array, first: int, names: pa.Array) -> dict[str, pa.Array]:
-    stack, network = stacks(), networks()
-    seen, place = np.unique(chunk["ip"], return_inverse=True)
-    key = stir(traffic.world.seed, 2, chunk["account"], chunk["key"])
-    return {
-        "exchange_id": _exchange_names(traffic, first, len(chunk)),
-        "ts": pa.array(chunk["ts"]).cast(_KINDS["timestamp"]),
-        "account_id": names.take(pa.array(chunk["account"])),
-        "model": _pick(MODELS, chunk["model"]),
-        "tools": pa.array([*TOOLS, None], _KINDS["array<string>"]).take(pa.array(chunk["tools"] % (len(TOOLS) + 1))),
-        "turns": pa.array(chunk["turns"], pa.int64()),
-        "output_tokens": pa.array(chunk["output"], pa.int64()),
-        "max_tokens": pa.array(chunk["limit"], pa.int64()),
-        "temperature": pa.array(np.round(chunk["temperature"].astype(float), 2)),
-        "n": pa.array(chunk["n"], pa.int64()),
-        "stream": pa.array(chunk["stream"]),
-        "ip": pa.array(address_text(seen)).take(pa.array(place)),
-        "asn": pa.array(network.asns[chunk["net"]]),
-        "country": _pick(network.countries, chunk["net"]),
-        "user_agent": _pick(stack.agents, chunk["stack"]),
-        "tls_fingerprint": _pick(stack.fingerprints, chunk["stack"]),
-        "api_key_id": hex_names("key_", key, 10),
-        "channel": _pick(CHANNELS, chunk["channel"]),
-        "endpoint": _pick(ENDPOINTS, chunk["endpoint"]),
-        "status": pa.array(chunk["status"], pa.int64()),
-        "artefacts_out": _handles(chunk["minted"]),
-        "artefacts_in": _handles(chunk["submitted"]),
+def _describe(traffic: Traffic, planted: int, path: Path) -> None:
+    """What was asked for, what it was made of, and how much of it there is."""
+    who, material = traffic.group.accounts, traffic.world.material
+    counts = {
+        "exchanges": len(traffic.group.order),
+        "accounts": len(who),
+        "planted_exchanges": planted,
+        "planted_accounts": int(np.count_nonzero(who["campaign"] >= 0)),
+        "lookalike_accounts": int(np.count_nonzero(who["lookalike"] >= 0)),
+        "licences": len(traffic.group.licences),
+        "campaigns": len(traffic.campaigns),
     }
-
-
-def _text(traffic: Traffic, chunk: Array, wanted: bool) -> dict[str, pa.Array]:
-    """Prompts and system prompts, and the tokens read, which are the same with and without text."""
-    grammar = traffic.world.grammar
-    both, place = np.unique(np.stack([chunk["system"].astype(np.uint64), chunk["author"]]), axis=1, return_inverse=True)
-    rule, author = both[0].astype(np.int64), both[1]
-    system_bytes = np.diff(measure(grammar, rule, author, author))[place]
-    prompt_bytes = np.diff(measure(grammar, chunk["rule"], chunk["item"], chunk["author"]))
-    columns = {"input_tokens": pa.array(chunk["context"].astype(np.int64) + (system_bytes + prompt_bytes) // 4 + 3)}
-    if wanted:
-        columns["prompt"] = write(grammar, chunk["rule"], chunk["item"], chunk["author"])
-        columns["system_prompt"] = write(grammar, rule, author, author).take(pa.array(place))
-    return columns
-
-
-def _exchange_names(traffic: Traffic, first: int, rows: int) -> pa.Array:
-    return hex_names("", stir(traffic.world.seed, 3, np.arange(first, first + rows)), 16)
-
-
-def _pick(words: tuple[str, ...] | tuple[str | None, ...], numbers: Array) -> pa.Array:
-    return pa.array(words, pa.string()).take(pa.array(numbers))
-
-
-def _handles(numbers: Array) -> pa.Array:
-    """Lists of none or one handle."""
-    there = numbers > 0
-    offsets = np.concatenate([[0], np.cumsum(there)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), hex_names("", numbers[there], 16))
+    told = {
+        "request": asdict(traffic.request),
+        "seed": traffic.world.seed,
+        "split": traffic.world.split,
+        "material": {"name": material.name, "sources": list(material.sources)},
+        "counts": counts,
+    }
+    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def _accounts(traffic: Traffic, names: pa.Array) -> pa.Table:
     who = traffic.group.accounts
     addresses, place = np.unique(host_of_account(who), return_inverse=True)
-    domains, domain = np.unique(who["domain"], return_inverse=True)
-    moment = _KINDS["timestamp"]
+    moment = KINDS["timestamp"]
     columns = {
         "account_id": names,
         "created_at": pa.array(who["created"]).cast(moment),
         "org_id": org_names(who["org"]),
-        "email_domain": pa.array([mail_domain(int(d)) for d in domains]).take(pa.array(domain)),
+        "email_domain": _mail(traffic, who),
         "payment_fingerprint": _hidden("pm_", who["payment"]),
         "phone_hash": _hidden("ph_", who["phone"]),
-        "signup_ip": pa.array(address_text(addresses)).take(pa.array(place)),
+        "signup_ip": address_text(addresses).take(pa.array(place)),
         "country": _pick(COUNTRIES, who["country"]),
         "verification": _pick(VERIFICATIONS, who["verification"]),
         "plan": _pick(PLANS, who["plan"]),
@@ -150,6 +94,22 @@ def _accounts(traffic: Traffic, names: pa.Array) -> pa.Table:
     }
     order = pa.array(np.argsort(np.asarray(names.to_pylist())))
     return pa.table({c.name: columns[c.name] for c in ACCOUNT_COLUMNS}).take(order)
+
+
+def _mail(traffic: Traffic, who: Array) -> pa.Array:
+    """Mail domains by number; throwaway ones are published ones where these are at hand.
+
+    A pool's operator goes through fifteen of them, strangers mostly use the best known.
+    """
+    names, throwaway = mail_domains(who["domain"]), traffic.world.material.disposable
+    if throwaway:
+        rows = np.flatnonzero((who["domain"] >= DISPOSABLE) & (who["domain"] < COMPANY))
+        own = stir(traffic.world.seed, 6, who["pool"][rows] + 1, who["domain"][rows])
+        popular = (stir(traffic.world.seed, 7, who["salt"][rows]) >> np.uint64(11)) / 2.0**53
+        chosen = np.where(who["pool"][rows] >= 0, (own >> np.uint64(11)) / 2.0**53, popular**4) * len(throwaway)
+        for row, at in zip(rows.tolist(), chosen.astype(np.int64).tolist(), strict=True):
+            names[row] = throwaway[at]
+    return pa.array(names)
 
 
 def org_names(numbers: Array) -> pa.Array:
@@ -171,9 +131,9 @@ def _licences(traffic: Traffic, path: Path) -> None:
             rows.writerow({**licence, "org_id": org, "licence_id": f"lic-{number + 1:04d}"})
 
 
-def _labels(traffic: Traffic, names: pa.Array, out: Path) -> None:
-    """The truth: account → campaign, pool, look-alike class; exchange → campaign."""
-    who, plan = traffic.group.accounts, traffic.group.exchanges
+def _labels(traffic: Traffic, names: pa.Array, out: Path) -> int:
+    """The truth: account → campaign, pool, look-alike class; exchange → campaign. How many exchanges were planted."""
+    who = traffic.group.accounts
     classes = tuple(part.name for part in CAST)
     labels = {
         "account_id": names,
@@ -183,10 +143,16 @@ def _labels(traffic: Traffic, names: pa.Array, out: Path) -> None:
     }
     order = pa.array(np.argsort(np.asarray(names.to_pylist())))
     pq.write_table(pa.table(labels).take(order), out / "accounts.parquet", compression="zstd")
-    planted = np.flatnonzero(plan["campaign"] >= 0)
+    campaign = traffic.group.column("campaign")
+    planted = np.flatnonzero(campaign >= 0)
     ids = hex_names("", stir(traffic.world.seed, 3, planted), 16)
     pq.write_table(
-        pa.table({"exchange_id": ids, "campaign": _pick(traffic.campaigns, plan["campaign"][planted])}),
+        pa.table({"exchange_id": ids, "campaign": _pick(traffic.campaigns, campaign[planted])}),
         out / "exchanges.parquet",
         compression="zstd",
     )
+    return len(planted)
+
+
+def _pick(words: tuple[str, ...] | tuple[str | None, ...], numbers: Array) -> pa.Array:
+    return pa.array(words, pa.string()).take(pa.array(numbers))

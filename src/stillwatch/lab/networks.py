@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import csv
 import ipaddress
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 
+import numba
 import numpy as np
+import pyarrow as pa
 
-from stillwatch.lab.chance import Array, below, mix, stir
+from stillwatch.lab.chance import Array
 from stillwatch.lab.grammar import CORPUS
+from stillwatch.lab.kernels import V6, address_letters, mix1
+from stillwatch.lab.render import strings
 
-V6 = np.uint64(1 << 63)
+SECOND_BITS, SECOND_SPREAD, SECOND_LEASE = 9, 200, 3 * 3_600_000_000  # of an account's other route: a carrier's pool
+OWN_V6 = 0x2A00 << 16  # the prefix under which networks of the corpus get a number of their own
 
 
 @dataclass(frozen=True)
@@ -28,16 +34,20 @@ class Networks:
     asns: Array
     base: Array  # first IPv4 address, or -1 where the network is IPv6
     bits: Array
+    six: Array  # the first 32 bits of the addresses of an IPv6 network
+    _found: dict[tuple[str, str | None], Array] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, kind: str, country: str | None = None) -> Array:
         """Numbers of the networks of one kind, in a country where it has any."""
-        fit = [i for i, k in enumerate(self.kinds) if k == kind]
-        local = [i for i in fit if self.countries[i] == country]
-        return np.array(local or fit, np.int16)
+        if (kind, country) not in self._found:
+            fit = [i for i, k in enumerate(self.kinds) if k == kind]
+            local = [i for i in fit if self.countries[i] == country]
+            self._found[kind, country] = np.array(local or fit, np.int16)
+        return self._found[kind, country]
 
 
 @cache
-def networks() -> Networks:
+def own_networks() -> Networks:
     """The networks of the corpus."""
     with (CORPUS / "networks.tsv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
@@ -48,46 +58,76 @@ def networks() -> Networks:
         np.array([int(row["asn"]) for row in rows], np.int64),
         np.array(base, np.int64),
         np.array([int(row["bits"]) for row in rows], np.int64),
+        OWN_V6 | (np.arange(len(rows), dtype=np.int64) << 16),
     )
+
+
+IN_USE: ContextVar[Networks | None] = ContextVar("networks", default=None)
+
+
+def networks() -> Networks:
+    """The networks that traffic is being composed from: the corpus's unless other material is in use."""
+    return IN_USE.get() or own_networks()
 
 
 def addresses(people: Array, account: Array, ts: Array, second: Array) -> tuple[Array, Array]:
     """The address and network of each exchange; where `second` holds, by the account's other route."""
-    who = people[account]
-    net = np.where(second, who["net2"], who["net"]).astype(np.int64)
-    anchor = np.where(second, who["anchor2"], who["anchor"])
-    bits = np.where(second, 9, who["bits"]).astype(np.int64)
-    spread = np.where(second, 200, who["spread"])
-    lease = np.where(second, 3 * 3_600_000_000, who["lease"])
-    turn = below(stir(who["salt"], (ts // lease).astype(np.uint64)), spread)
-    return locate(net, anchor, bits, stir(anchor ^ np.uint64(5), turn)), net.astype(np.int16)
+    table = networks()
+    names = ("net", "anchor", "bits", "spread", "lease", "salt", "net2", "anchor2")
+    routes = tuple(np.ascontiguousarray(people[name]) for name in names)
+    return _addresses(account.astype(np.int64, copy=False), ts, second, routes, (table.base, table.bits))
+
+
+@numba.njit(cache=True, nogil=True)
+def _addresses(account, ts, second, routes, table):  # type: ignore[no-untyped-def]
+    net, anchor, bits, spread, lease, salt, net2, anchor2 = routes
+    ip, by = np.empty(len(account), np.uint64), np.empty(len(account), np.int16)
+    for row in range(len(account)):
+        who = account[row]
+        if second[row]:
+            by[row], start, size = net2[who], anchor2[who], np.int64(SECOND_BITS)
+            turns, slot = np.uint64(SECOND_SPREAD), ts[row] // SECOND_LEASE
+        else:
+            by[row], start, size = net[who], anchor[who], np.int64(bits[who])
+            turns, slot = np.uint64(spread[who]), ts[row] // lease[who]
+        turn = mix1(mix1(salt[who]) ^ mix1(np.uint64(slot))) % turns
+        host = mix1(mix1(start ^ np.uint64(5)) ^ mix1(turn))
+        ip[row] = _locate(np.int64(by[row]), start, size, host, table)
+    return ip, by
+
+
+@numba.njit(inline="always")
+def _locate(net, anchor, bits, host, table):  # type: ignore[no-untyped-def]
+    base, room = table
+    one = np.uint64(1)
+    block = mix1(anchor) & ((one << np.uint64(max(room[net] - bits, 0))) - one)
+    if base[net] < 0:
+        return V6 | (np.uint64(net) << np.uint64(48)) | (block << np.uint64(24)) | (mix1(host) >> np.uint64(40))
+    inside = np.uint64(min(bits, room[net]))
+    return np.uint64(base[net]) + ((block << inside) | (mix1(host) & ((one << inside) - one)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _locate_all(net, anchor, bits, host, table):  # type: ignore[no-untyped-def]
+    out = np.empty(len(net), np.uint64)
+    for row in range(len(net)):
+        out[row] = _locate(net[row], anchor[row], bits[row], host[row], table)
+    return out
 
 
 def locate(net: Array, anchor: Array, bits: Array, host: Array) -> Array:
     """Addresses as numbers: the block at the anchor within the network, and a host within the block."""
     table = networks()
-    room = np.maximum(table.bits[net] - bits, 0).astype(np.uint64)
-    block = mix(anchor) & ((np.uint64(1) << room) - np.uint64(1))
-    inside = np.minimum(bits, table.bits[net]).astype(np.uint64)
-    offset = (block << inside) | (mix(host) & ((np.uint64(1) << inside) - np.uint64(1)))
-    v6 = V6 | (net.astype(np.uint64) << np.uint64(48)) | (block << np.uint64(24)) | (mix(host) >> np.uint64(40))
-    return np.where(table.base[net] < 0, v6, table.base[net].astype(np.uint64) + offset)
+    kinds = (np.int64, np.uint64, np.int64, np.uint64)
+    given = np.broadcast_arrays(*(np.asarray(part) for part in (net, anchor, bits, host)))
+    parts = (np.ascontiguousarray(part).astype(kind) for part, kind in zip(given, kinds, strict=True))
+    return _locate_all(*(np.atleast_1d(part) for part in parts), (table.base, table.bits))
 
 
-def address_text(numbers: Array) -> list[str]:
-    """Addresses written out, one for each distinct number given."""
-    return [_six(int(number)) if number >= V6 else _four(int(number)) for number in numbers]
-
-
-def _four(number: int) -> str:
-    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-
-
-def _six(number: int) -> str:
-    net, site, host = number >> 48 & 0x7FFF, number >> 24 & 0xFFFFFF, int(mix(number)[0])
-    groups = (0x2A00 | net, site >> 8, (site & 255) << 8, 0)
-    tail = ":".join(f"{host >> shift & 0xFFFF:x}" for shift in (48, 32, 16, 0))
-    return str(ipaddress.IPv6Address(":".join(f"{group:x}" for group in groups) + ":" + tail))
+def address_text(numbers: Array, table: Networks | None = None) -> pa.Array:
+    """Addresses written out, one for each number given."""
+    letters, offsets = address_letters(numbers.astype(np.uint64, copy=False), (table or networks()).six)
+    return strings(letters, offsets, None)
 
 
 def host_of_account(people: Array) -> Array:

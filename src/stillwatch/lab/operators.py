@@ -22,6 +22,8 @@ def enlist(world: World, rng: np.random.Generator, scenario: Scenario, count: in
     _sign_up(world, rng, who, scenario)
     _identify(rng, who, scenario.identity)
     _connect(rng, who, scenario.access)
+    if scenario.identity.sharing < 1:
+        _keep_apart(rng, who, scenario.identity.sharing)
     who["model"], who["adopts"] = scenario.work.model, world.end + DAY
     who["keys"], who["thinks"] = 1, 0.0
     who["temperature"] = 0.7 if scenario.work.limit and scenario.work.wording == "campaign" else who["temperature"]
@@ -92,6 +94,15 @@ def _connect(rng: np.random.Generator, who: Array, access: Access) -> None:
         who["share2"], who["lease"], who["bits"] = 0.5, 4 * HOUR, 14
     who["stack2"] = who["stack"] = _clients(rng, access.stack, len(who))
     who["channel"] = choose(rng, {int(key): weight for key, weight in access.channels.items()}, len(who))
+
+
+def _keep_apart(rng: np.random.Generator, who: Array, sharing: float) -> None:
+    """Give the rest of a mixed ring a card, a phone and a home each."""
+    apart = np.flatnonzero(rng.random(len(who)) >= sharing)
+    for name in ("payment", "phone"):
+        who[name][apart] = np.where(who[name][apart] > 0, seeds(rng, len(apart)), 0)
+    who["salt"][apart] = seeds(rng, len(apart))
+    route_by(rng, who, apart, "home")
 
 
 def _exits(rng: np.random.Generator, who: Array, rows: Array, per_address: float) -> None:

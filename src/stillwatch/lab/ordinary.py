@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import numpy as np
 
 from stillwatch.lab.chance import Array, choose, heavy_tail
 from stillwatch.lab.rhythm import SERVICE, moments
 from stillwatch.lab.roster import LANGUAGES, newcomers
-from stillwatch.lab.traffic import answer_in_tokens, talk, visits
+from stillwatch.lab.traffic import answer_in_tokens, lengths_as_measured, talk, visits
 from stillwatch.lab.world import Group, World
 
 TOOLS: tuple[tuple[str, ...], ...] = (
@@ -26,7 +29,7 @@ TOOLS: tuple[tuple[str, ...], ...] = (
 def people(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
     """People with questions of their own, in their own language."""
     who = newcomers(world, rng, accounts)
-    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.4)
+    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.4 * world.material.tail)
     return Group(who, natural_talk(world, rng, who, turns=3.2))
 
 
@@ -36,6 +39,7 @@ def natural_talk(world: World, rng: np.random.Generator, who: Array, turns: floa
     tongue = who["language"][plan["account"]]
     plan["rule"] = _by_language(world, "chat.")[tongue]
     plan["rule"] = np.where(place > 0, _by_language(world, "followup.")[tongue], plan["rule"])
+    lengths_as_measured(world, rng, plan, "conv")
     return plan
 
 
@@ -46,18 +50,19 @@ def _by_language(world: World, prefix: str) -> Array:
 def programmers(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
     """People who ask about code, with long pasted context."""
     who = newcomers(world, rng, accounts)
-    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.5)
+    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.5 * world.material.tail)
     plan, place = talk(world, rng, who, 4.0, 110.0)
     plan["rule"] = np.where(place > 0, world.rule("code.follow"), world.rule("code.ask"))
     plan["context"] += rng.lognormal(6.0, 1.2, len(plan)).astype(np.int32)
     answer_in_tokens(rng, plan, 520.0, 0.9)
+    lengths_as_measured(world, rng, plan, "code")
     return Group(who, plan)
 
 
 def applications(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
     """Developers whose service fills one template of their own, all day: rigid, voluminous and innocent."""
     who = newcomers(world, rng, accounts)
-    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.7)
+    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.7 * world.material.tail)
     who["profile"] = SERVICE
     account = np.repeat(np.arange(accounts), np.round(who["volume"]).astype(np.int64))
     plan = visits(rng, who, account, moments(world, rng, who, account))
@@ -75,7 +80,7 @@ def applications(world: World, rng: np.random.Generator, accounts: int, exchange
 def scripts(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
     """One-off scripts: a person loops over a list once, for an afternoon."""
     who = newcomers(world, rng, accounts)
-    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.2)
+    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.2 * world.material.tail)
     who["until"] = np.minimum(who["until"], who["since"] + (rng.lognormal(1.6, 0.8, accounts) * 3.6e9).astype(np.int64))
     account = np.repeat(np.arange(accounts), np.round(who["volume"]).astype(np.int64))
     plan = visits(rng, who, account, moments(world, rng, who, account))
@@ -87,13 +92,12 @@ def scripts(world: World, rng: np.random.Generator, accounts: int, exchanges: in
 ORDINARY = ((people, 0.66, 0.40), (programmers, 0.16, 0.22), (applications, 0.12, 0.33), (scripts, 0.06, 0.05))
 
 
-def ordinary(world: World, accounts: int, exchanges: int) -> list[Group]:
-    """All ordinary accounts, by kind."""
-    groups = []
+def ordinary(world: World, accounts: int, exchanges: int) -> Iterator[Callable[[], Group]]:
+    """The making of all ordinary accounts, by kind."""
     for make, account_share, exchange_share in ORDINARY:
         rng = world.chance("ordinary", make.__name__)
-        groups.append(make(world, rng, max(1, round(accounts * account_share)), round(exchanges * exchange_share)))
-    return groups
+        size = max(1, round(accounts * account_share)), round(exchanges * exchange_share)
+        yield partial(make, world, rng, *size)
 
 
 def any_language(rng: np.random.Generator, count: int) -> Array:

@@ -2,38 +2,100 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stillwatch.lab.aftermath import fail_over, refuse_trials, resold
 from stillwatch.lab.chance import Array, stir
 from stillwatch.lab.companies import customer_wording
+from stillwatch.lab.dealing import deal_out
+from stillwatch.lab.evasions.catalogue import Operation
+from stillwatch.lab.evasions.dilution import cover
+from stillwatch.lab.evasions.identity import age, disguise, how_many
+from stillwatch.lab.evasions.routes import hijack, resell, sanitise
+from stillwatch.lab.evasions.timing import retime
+from stillwatch.lab.evasions.wording import deal, reword
 from stillwatch.lab.operators import enlist
-from stillwatch.lab.ordinary import any_language, natural_talk
-from stillwatch.lab.rhythm import EVENING, OFFICE, job_ticks, moments, pauses, sessions, window
-from stillwatch.lab.scenario import Scenario, Work
+from stillwatch.lab.scenario import Work
 from stillwatch.lab.traffic import answer_in_tokens, mint, visits
-from stillwatch.lab.world import HOUR, MINUTE, NEW, Group, World
+from stillwatch.lab.world import DAY, HOUR, NEW, Group, World
 
 
-def plant(world: World, scenario: Scenario, accounts: int, exchanges: int, first_label: int) -> Group:
+@dataclass(frozen=True)
+class Planted:
+    """One operation's traffic, and how much of it there would be without the accounts and exchanges that hide it.
+
+    Accounts of the operation have pool 0; those of innocents, hijacked, have pool -1.
+    """
+
+    group: Group
+    accounts: int
+    exchanges: int
+
+
+def plant(operation: Operation, accounts: int, exchanges: int, first_label: int) -> Planted:
     """One scenario's accounts and exchanges, labelled; the campaigns count up from `first_label`."""
+    world, scenario = operation.world, operation.scenario
     rng = world.chance("scenario", scenario.name)
-    who = enlist(world, rng, scenario, accounts)
+    who = enlist(world, rng, scenario, how_many(operation, accounts))
+    who["pool"] = 0
+    disguise(operation, who)
     works = scenario.owners or (scenario.work,)
     owner = _owners(rng, who, len(works))
     plans = []
     for number, work in enumerate(works):
-        part = replace(scenario, work=work)
-        plan = harvest(world, rng, part, who, owner[number], exchanges // len(works))
+        part = replace(operation, scenario=replace(scenario, work=work))
+        plan = harvest(part, rng, who, owner[number], exchanges // len(works))
         plan["campaign"] = first_label + number
         plans.append(plan)
+    if scenario.probe.exchanges:
+        plans.append(search(operation, who, exchanges))
+        plans[-1]["campaign"] = first_label
     harvested = np.concatenate(plans)
     who["campaign"] = _main_campaign(harvested, len(who), first_label, len(works))
     if scenario.schedule.ban:
         harvested = fail_over(world, rng, who, harvested, scenario)
     innocent = resold(world, rng, scenario, who, harvested)
-    return Group(who, np.concatenate([harvested, *innocent]))
+    plain = len(harvested) + sum(len(one) for one in innocent)
+    if operation.hides:
+        who, more = hide(operation, who, harvested)
+        guilty = int(np.count_nonzero(who["pool"] == 0))  # victims come after
+        own = harvested[harvested["account"] < guilty]
+        who["campaign"][:guilty] = _main_campaign(own, guilty, first_label, len(works))
+        innocent += more
+    return Planted(Group(who, np.concatenate([harvested, *innocent])), accounts, plain)
+
+
+def hide(operation: Operation, who: Array, plan: Array) -> tuple[Array, list[Array]]:
+    """Apply the evasions that act on a finished harvest; all accounts, and the harmless exchanges that were added."""
+    age(operation, who)
+    sanitise(operation, plan, len(who))
+    resell(operation, who, plan)
+    more = cover(operation, who, plan)
+    if operation.strength("stolen"):
+        victims, own = hijack(operation, plan, len(who))
+        who, more = np.concatenate([who, victims]), [*more, own]
+    deal(operation, plan)
+    return who, more
+
+
+def search(operation: Operation, who: Array, exchanges: int) -> Array:
+    """The trials of many techniques by a few accounts, before the harvest."""
+    world, scenario = operation.world, operation.scenario
+    probe, rng = scenario.probe, world.chance("probe", scenario.name)
+    few = np.arange(max(2, round(probe.accounts * len(who))))
+    began = world.start + int(world.span * probe.first)
+    earlier = who["since"][few] - began
+    who["created"][few] -= np.maximum(earlier, 0) + rng.integers(0, DAY // 2, len(few))
+    who["since"][few] = np.maximum(began, who["created"][few] + HOUR)
+    trials = tuple(sorted(name for name in world.grammar.names if name.startswith("probe.")))
+    work = replace(scenario.work, templates=trials, systems=(), turns=1.0)
+    schedule = replace(scenario.schedule, kind="even", first=probe.first, last=probe.last)
+    part = replace(operation, scenario=replace(scenario, work=work, schedule=schedule))
+    plan = harvest(part, rng, who, few, round(exchanges * probe.exchanges))
+    refuse_trials(rng, plan, probe)
+    return plan
 
 
 def _owners(rng: np.random.Generator, who: Array, works: int) -> list[Array]:
@@ -51,11 +113,11 @@ def _main_campaign(plan: Array, accounts: int, first: int, works: int) -> Array:
     return np.where(table.sum(axis=1) > 0, first + table.argmax(axis=1), -1)
 
 
-def harvest(world: World, rng: np.random.Generator, scenario: Scenario, who: Array, members: Array, rows: int) -> Array:
+def harvest(operation: Operation, rng: np.random.Generator, who: Array, members: Array, rows: int) -> Array:
     """The exchanges of one workload owner over the given accounts."""
-    work = scenario.work
-    ts, account, place = _when_and_who(world, rng, scenario, who, members, rows)
-    plan = visits(rng, who, account, ts)
+    world, work = operation.world, operation.scenario.work
+    ts, account, place = deal_out(world, rng, operation.scenario, who, members, rows)
+    plan = visits(rng, who, account, retime(operation, who, ts, account, place))
     plan["turns"] = 1 + 2 * place
     pool = int(rng.integers(1, 1 << 50))
     item = np.arange(len(plan))
@@ -74,37 +136,8 @@ def harvest(world: World, rng: np.random.Generator, scenario: Scenario, who: Arr
     plan["context"] += (place * rng.lognormal(6.8, 0.5, len(plan))).astype(np.int32)
     _shape(world, rng, plan, work, pool)
     answer_in_tokens(rng, plan, work.output, 0.55)
+    reword(operation, who, plan)
     return plan
-
-
-def _when_and_who(
-    world: World, rng: np.random.Generator, scenario: Scenario, who: Array, members: Array, rows: int
-) -> tuple[Array, Array, Array]:
-    """Moments, accounts and places in a conversation, as the operator's scheduler deals them out."""
-    schedule = scenario.schedule
-    first = world.start + int(world.span * schedule.first)
-    last = world.start + int(world.span * schedule.last)
-    weight = rng.gamma(schedule.evenness, 1.0, len(members))
-    if scenario.work.turns > 1:
-        which, conversation, place = sessions(rng, weight / weight.sum() * rows, scenario.work.turns)
-        who["profile"][members] = EVENING if scenario.work.relay else OFFICE
-        opened = moments(world, rng, who, members[which[place == 0]])
-        return opened[conversation] + pauses(rng, place, 25.0), members[which], place
-    if schedule.kind == "synchronised":  # dealt round, job by job
-        ts, _ = job_ticks(world, rng, rows, schedule.jobs, first, last)
-        account = members[(np.arange(rows) * 7 + rng.integers(0, 3, rows)) % len(members)]
-    else:
-        account = members[rng.choice(len(members), rows, p=weight / weight.sum())]
-        if schedule.kind == "even" or schedule.kind == "burst":
-            ts = window(rng, rows, first, last)
-        else:
-            if schedule.kind == "office":
-                who["profile"][members], who["zone"][members] = OFFICE, 8
-            else:
-                who["profile"][members] = rng.integers(0, 2, len(members))
-            who["until"][members] = last
-            ts = moments(world, rng, who, account)
-    return ts, account, np.zeros(rows, np.int64)
 
 
 def _shape(world: World, rng: np.random.Generator, plan: Array, work: Work, pool: int) -> None:
@@ -134,47 +167,3 @@ def _replay(rng: np.random.Generator, plan: Array) -> None:
     back = np.searchsorted(minted, taker) - 1 - rng.geometric(0.05, len(taker))
     plan["submitted"][taker] = plan["minted"][minted[np.maximum(back, 0)]]
     plan["minted"][taker] = 0
-
-
-def fail_over(world: World, rng: np.random.Generator, who: Array, plan: Array, scenario: Scenario) -> Array:
-    """The first half meets refusals and is suspended; the second half, fresh, goes on within the hour."""
-    ban = world.start + int(world.span * scenario.schedule.ban)
-    half = len(who) // 2
-    who["suspended"][:half] = ban + (rng.random(half) * 20 * MINUTE).astype(np.int64)
-    who["created"][half:] = ban - (rng.exponential(20.0, len(who) - half) * HOUR).astype(np.int64)
-    plan = plan.copy()
-    late = plan["ts"] >= ban
-    spread = rng.integers(0, half, len(plan))
-    moved = np.where(late, half + spread % (len(who) - half), spread)
-    fresh = visits(rng, who, moved, plan["ts"])
-    for name in ("account", "ip", "net", "stack", "key", "channel"):
-        plan[name] = fresh[name]
-    pause = (rng.uniform(8, 45, len(plan)) * MINUTE).astype(np.int64)
-    plan["ts"] += np.where(late & (plan["ts"] < ban + 15 * MINUTE), pause, 0)
-    refused = visits(rng, who, np.repeat(np.arange(half), 3), ban + window(rng, half * 3, 0, 35 * MINUTE))
-    donor = plan[rng.integers(0, len(plan), half * 3)]
-    for name in ("rule", "item", "author", "system", "limit", "model", "campaign"):
-        refused[name] = donor[name]
-    after = refused["ts"] >= who["suspended"][refused["account"]]
-    refused["status"], refused["output"] = np.where(after, 403, 200), np.where(after, 0, refused["output"])
-    return np.concatenate([plan, refused])
-
-
-def resold(world: World, rng: np.random.Generator, scenario: Scenario, who: Array, harvested: Array) -> list[Array]:
-    """Innocent traffic in the same accounts: customers of the proxy's resale, or a cover the operator lays."""
-    counts = np.bincount(harvested["account"], minlength=len(who)).astype(float)
-    low, high = scenario.mixed
-    share = rng.uniform(low, high, len(who))
-    extra = counts * (1 / share - 1) + counts * scenario.schedule.cover
-    extra[counts == 0] = counts.mean() * (1 / low - 1)
-    if extra.sum() < 1:
-        return []
-    people = who[extra >= 0.5].copy()
-    people["volume"] = extra[extra >= 0.5]
-    people["profile"], people["until"] = rng.integers(0, 2, len(people)), world.end
-    people["language"] = any_language(rng, len(people))
-    plan = natural_talk(world, rng, people, 2.8)
-    if scenario.mixed[0] < 1:  # each conversation is another customer's
-        plan["author"] = stir(plan["author"], plan["ts"] // (6 * HOUR))
-    plan["account"] = np.flatnonzero(extra >= 0.5)[plan["account"]]
-    return [plan]

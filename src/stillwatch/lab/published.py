@@ -42,7 +42,7 @@ def data_folder() -> Path:
     folder = Path(named) if named else beside
     if not (folder / "prompts").is_dir():
         raise MissingDependency(
-            "--prompts real needs published prompts: set STILLWATCH_DATA to a folder that has prompts/"
+            "--prompts real needs published material: set STILLWATCH_DATA to a folder that has prompts/"
         )
     return folder
 

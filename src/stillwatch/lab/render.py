@@ -9,22 +9,14 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.lab.chance import Array, mix
+from stillwatch.lab.chance import Array
 from stillwatch.lab.grammar import AUTHOR, LITERAL, MAYBE, NUMBER, PLACE, SAME, Grammar
+from stillwatch.lab.kernels import hex_letters, mix1
 
 DEPTH = 24  # nesting of slots; the corpus stays below ten
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
-@numba.njit(cache=True, inline="always")
-def _mix(z):  # type: ignore[no-untyped-def]
-    z = z + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _put(value, out, at):  # type: ignore[no-untyped-def]
     """Write a non-negative number in decimal; return how many digits it has."""
     digits = 1
@@ -39,16 +31,22 @@ def _put(value, out, at):  # type: ignore[no-untyped-def]
     return digits
 
 
-@numba.njit(cache=True)
-def _walk(rule, seed, author, grammar, out, at):  # type: ignore[no-untyped-def]
+@numba.njit(inline="always")
+def _copy(text, first, size, out, at):  # type: ignore[no-untyped-def]
+    """Write literal bytes, unless only their length is asked for; return it."""
+    if at >= 0:
+        for byte in range(size):
+            out[at + byte] = text[first + byte]
+    return size
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(rule, seed, author, tables, out, at):  # type: ignore[no-untyped-def]
     """Expand one rule depth-first into out[at:]; with at < 0 only measure. Returns the length in bytes."""
-    rule_first, alternative_first, operations, text = grammar
-    here = np.empty(DEPTH, np.int64)
-    last = np.empty(DEPTH, np.int64)
-    chance = np.empty(DEPTH, np.uint64)
+    (rule_first, alternative_first, operations, text), (here, last, chance) = tables
     written = 0
     level = 0
-    pick = _mix(seed)
+    pick = mix1(seed)
     alternatives = rule_first[rule + 1] - rule_first[rule]
     alternative = rule_first[rule] + np.int64(pick % np.uint64(alternatives))
     here[0], last[0], chance[0] = alternative_first[alternative], alternative_first[alternative + 1], pick
@@ -56,15 +54,13 @@ def _walk(rule, seed, author, grammar, out, at):  # type: ignore[no-untyped-def]
         if here[level] == last[level]:
             level -= 1
             continue
-        kind, first, second = operations[here[level]]
+        step = operations[here[level]]
+        kind, first, second = step[0], step[1], step[2]
         here[level] += 1
         if kind == LITERAL:
-            if at >= 0:
-                for byte in range(second):
-                    out[at + written + byte] = text[first + byte]
-            written += second
+            written += _copy(text, first, second, out, at + written if at >= 0 else at)
             continue
-        chance[level] = _mix(chance[level])
+        chance[level] = mix1(chance[level])
         draw = chance[level]
         if kind == NUMBER:
             number = first + np.int64(draw % np.uint64(second - first + 1))
@@ -73,37 +69,44 @@ def _walk(rule, seed, author, grammar, out, at):  # type: ignore[no-untyped-def]
         if kind == MAYBE and draw & np.uint64(1 << 40):
             continue
         if kind == SAME:
-            draw = _mix(seed ^ _mix(np.uint64(first)))
+            draw = mix1(seed ^ mix1(np.uint64(first)))
         elif kind == AUTHOR:
-            draw = _mix(author ^ _mix(np.uint64(first)))
+            draw = mix1(author ^ mix1(np.uint64(first)))
         elif kind == PLACE:
-            draw = _mix(author ^ _mix(np.uint64(here[level]) << np.uint64(20)))
+            draw = mix1(author ^ mix1(np.uint64(here[level]) << np.uint64(20)))
         alternatives = rule_first[first + 1] - rule_first[first]
         alternative = rule_first[first] + np.int64(draw % np.uint64(alternatives))
+        begin, end = alternative_first[alternative], alternative_first[alternative + 1]
+        if end - begin == 1 and operations[begin, 0] == LITERAL:  # a mere word: written at once
+            word, size = operations[begin, 1], operations[begin, 2]
+            written += _copy(text, word, size, out, at + written if at >= 0 else at)
+            continue
         level += 1
-        here[level], last[level] = alternative_first[alternative], alternative_first[alternative + 1]
-        chance[level] = _mix(draw ^ np.uint64(0xD1B54A32D192ED03))
+        here[level], last[level] = begin, end
+        chance[level] = mix1(draw ^ np.uint64(0xD1B54A32D192ED03))
     return written
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _measure(rules, seeds, authors, grammar):  # type: ignore[no-untyped-def]
     offsets = np.zeros(len(rules) + 1, np.int64)
     nothing = np.empty(0, np.uint8)
+    tables = (grammar, (np.empty(DEPTH, np.int64), np.empty(DEPTH, np.int64), np.empty(DEPTH, np.uint64)))
     for row in range(len(rules)):
         size = 0
         if rules[row] >= 0:
-            size = _walk(np.int64(rules[row]), seeds[row], authors[row], grammar, nothing, -1)
+            size = _walk(np.int64(rules[row]), seeds[row], authors[row], tables, nothing, -1)
         offsets[row + 1] = offsets[row] + size
     return offsets
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _write(rules, seeds, authors, grammar, offsets):  # type: ignore[no-untyped-def]
     out = np.empty(offsets[-1], np.uint8)
+    tables = (grammar, (np.empty(DEPTH, np.int64), np.empty(DEPTH, np.int64), np.empty(DEPTH, np.uint64)))
     for row in range(len(rules)):
         if rules[row] >= 0:
-            _walk(np.int64(rules[row]), seeds[row], authors[row], grammar, out, offsets[row])
+            _walk(np.int64(rules[row]), seeds[row], authors[row], tables, out, offsets[row])
     return out
 
 
@@ -113,26 +116,24 @@ def measure(grammar: Grammar, rules: Array, seeds: Array, authors: Array) -> Arr
     return _measure(rules.astype(np.int64), seeds, authors, flat)
 
 
-def write(grammar: Grammar, rules: Array, seeds: Array, authors: Array) -> pa.Array:
-    """One string a row; null where the rule is -1."""
+def write(grammar: Grammar, rules: Array, seeds: Array, authors: Array, offsets: Array | None = None) -> pa.Array:
+    """One string a row; null where the rule is -1. `offsets` are those of `measure`, where they are at hand."""
     rules = rules.astype(np.int64)
-    offsets = measure(grammar, rules, seeds, authors)
+    offsets = measure(grammar, rules, seeds, authors) if offsets is None else offsets
     flat = (grammar.rule_first, grammar.alternative_first, grammar.operations, grammar.text)
-    return _strings(_write(rules, seeds, authors, flat, offsets), offsets, rules >= 0)
+    return strings(_write(rules, seeds, authors, flat, offsets), offsets, rules >= 0)
 
 
 def hex_names(prefix: str, numbers: Array, digits: int = 16) -> pa.Array:
     """`prefix` and hexadecimal digits of a hash of each number: names that tell nothing."""
-    nibbles = (mix(numbers)[:, None] >> np.arange(0, 4 * digits, 4, dtype=np.uint64)) & np.uint64(15)
     head = np.frombuffer(prefix.encode(), np.uint8)
-    letters = np.empty((len(numbers), len(head) + digits), np.uint8)
-    letters[:, : len(head)] = head
-    letters[:, len(head) :] = _HEX[nibbles.astype(np.int64)]
-    return _strings(letters.reshape(-1), np.arange(len(numbers) + 1) * letters.shape[1], None)
+    letters = hex_letters(head, np.asarray(numbers).astype(np.uint64, copy=False), digits)
+    width = len(head) + digits
+    return strings(letters, np.arange(0, width * len(numbers) + 1, width, dtype=np.int32), None)
 
 
-def _strings(letters: Array, offsets: Array, present: Array | None) -> pa.Array:
+def strings(letters: Array, offsets: Array, present: Array | None) -> pa.Array:
     """Arrow strings over raw bytes; 32-bit offsets, which a chunk never exceeds."""
     validity = None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
-    buffers = [validity, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(letters)]
+    buffers = [validity, pa.py_buffer(offsets.astype(np.int32, copy=False)), pa.py_buffer(letters)]
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)

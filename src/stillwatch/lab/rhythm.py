@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from stillwatch.lab.chance import Array
+from stillwatch.lab.kernels import order_by
+from stillwatch.lab.material.rates import WINDOW, Rates, regroup, spread_over
 from stillwatch.lab.world import DAY, HOUR, MINUTE, SECOND, World
 
+PAIRS = 256  # rhythms laid out at once: each takes a number a window
 OFFICE, EVENING, SERVICE, FLAT = range(4)
 _OFFICE = [1, 1, 1, 1, 1, 2, 4, 10, 30, 48, 52, 48, 36, 42, 52, 50, 44, 30, 16, 10, 8, 6, 4, 2]
 _EVENING = [12, 7, 4, 2, 1, 1, 2, 5, 8, 10, 12, 14, 16, 16, 15, 16, 18, 22, 26, 32, 38, 40, 34, 22]
@@ -25,8 +30,51 @@ def _clock(world: World, profile: int, zone: int) -> tuple[Array, Array]:
 
 def moments(world: World, rng: np.random.Generator, people: Array, account: Array) -> Array:
     """A moment for each draw, by its account's profile and time zone, between its first and last day."""
-    result = np.empty(len(account), np.int64)
     draw = rng.random(len(account))
+    if world.material.rates is None:
+        return _by_hours(world, people, account, draw)
+    flat = (people["profile"] == FLAT)[account]
+    result = np.empty(len(account), np.int64)
+    result[flat] = _by_hours(world, people, account[flat], draw[flat])
+    result[~flat] = _by_rates(world, world.material.rates, rng, people, (account[~flat], draw[~flat]))
+    return result
+
+
+def _by_rates(world: World, rates: Rates, rng: np.random.Generator, people: Array, rows: tuple[Array, Array]) -> Array:
+    """Moments by the windows of a real client: a service keeps its client's clock, people have it by their own."""
+    account, draw = rows
+    windows = int(np.ceil(world.span / WINDOW))
+    first, last = (np.clip((people[name] - world.start) / WINDOW, 0, windows)[account] for name in ("since", "until"))
+    service = people["profile"] == SERVICE
+    zone = np.where(service, 0, people["zone"]).astype(np.int64)
+    client = rates.client_of(people["salt"])
+    pairs, pair = np.unique((client * 4 + people["profile"]) * 100 + zone + 50, return_inverse=True)
+    place, variation = np.empty(len(account)), np.empty(len(account))
+    order = order_by(pair[account])
+    sorted_pair = pair[account][order]
+    for begin in range(0, len(pairs), PAIRS):
+        some = pairs[begin : begin + PAIRS]
+        mine = order[slice(*np.searchsorted(sorted_pair, (begin, begin + PAIRS)))]
+        kind, zones = some // 100 % 4, some % 100 - 50
+        habits = np.array([_habit(int(k), int(z), windows) for k, z in zip(kind, zones, strict=True)])
+        before, uneven = rates.profiles(some // 400, zones, windows, habits)
+        row = pair[account[mine]] - begin
+        place[mine] = spread_over(before, row, first[mine], last[mine], draw[mine])
+        variation[mine] = uneven[row, np.minimum(place[mine].astype(np.int64), windows - 1)]
+    return world.start + (regroup(rng, account, place, variation) * WINDOW).astype(np.int64)
+
+
+@cache
+def _habit(profile: int, zone: int, windows: int) -> Array:
+    """How much a profile weighs each window, in its local hours; a service takes its client's clock as it is."""
+    if profile == SERVICE:
+        return np.ones(windows)
+    hour = np.arange(windows) // 6 + zone
+    return _DAILY[profile][hour % 24] * np.where(hour // 24 % 7 >= 5, _WEEKEND[profile], 1.0)
+
+
+def _by_hours(world: World, people: Array, account: Array, draw: Array) -> Array:
+    result = np.empty(len(account), np.int64)
     habit = people["profile"].astype(np.int64) * 100 + people["zone"] + 50
     of_draw = habit[account]
     for key in np.unique(habit):

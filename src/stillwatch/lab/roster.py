@@ -41,11 +41,17 @@ def country(code: str) -> int:
     return COUNTRIES.index(code)
 
 
-def mail_domain(number: int) -> str:
-    """The name of a mail domain; company names are made of syllables."""
-    if number < COMPANY:
-        return (FREE_MAIL + DISPOSABLE_MAIL)[number]
-    draw = int(mix(number)[0])
+def mail_domains(numbers: Array) -> list[str]:
+    """The names of mail domains; company names are made of syllables."""
+    known = FREE_MAIL + DISPOSABLE_MAIL
+    draws = mix(numbers).tolist()
+    return [
+        known[number] if number < COMPANY else _company(draw)
+        for number, draw in zip(numbers.tolist(), draws, strict=True)
+    ]
+
+
+def _company(draw: int) -> str:
     middle = _HEADS[draw // 25 % 25] if draw // 625 % 2 else ""
     return _HEADS[draw % 25] + middle + _TAILS[draw // 1250 % 15] + _ENDS[draw // 18750 % 8]
 

@@ -8,6 +8,7 @@ harvested are neither guilty nor innocent and count on no side.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,17 @@ class Score:
 
 def score(run_dir: Path, labels_dir: Path) -> Score:
     """Compare the output folder of a detection with the labels of its traffic."""
-    truth, found = read_truth(labels_dir), read_found(run_dir)
+    return score_found(read_truth(labels_dir), read_found(run_dir))
+
+
+def score_found(truth: Truth, found: Found) -> Score:
+    """Compare what was concluded with what was planted."""
     members: dict[str, list[str]] = {}
     for account, group in found.group.items():
         if group is not None:
             members.setdefault(group, []).append(account)
-    owner = {group: _majority(truth, accounts) for group, accounts in members.items()}
+    owner = {group: mostly(truth, accounts) for group, accounts in members.items()}
+    named = owner | _owner_by_exchanges(truth, found, owner)
     names = sorted({name for name in truth.campaign.values() if name} | set(truth.exchange.values()))
     innocents = [account for account in truth.campaign if truth.innocent(account)]
     wrongly = sum(account in found.group for account in innocents)
@@ -83,7 +89,7 @@ def score(run_dir: Path, labels_dir: Path) -> Score:
     right = sum(exchange in truth.exchange for exchange in found.flagged)
     bcp, bcr = b_cubed({a: truth.campaign.get(a) for a in {*guilty, *found.group}}, found.group)
     return Score(
-        tuple(_campaign(name, truth, found, members, owner) for name in names),
+        tuple(_campaign(name, truth, found, members, named) for name in names),
         _lookalikes(truth, found),
         _ratio(caught, caught + wrongly),
         _ratio(caught, len(guilty)),
@@ -116,7 +122,7 @@ def _campaign(
     own = {account for account, campaign in truth.campaign.items() if campaign == name}
     sent = {exchange for exchange, campaign in truth.exchange.items() if campaign == name}
     pieces = {group for group, of in owner.items() if of == name}
-    matched = {account for group in pieces for account in members[group]}
+    matched = {account for group in pieces for account in members.get(group, ())}
     flagged = {exchange for exchange, group in found.flagged.items() if group in pieces}
     total = Counter(campaign for campaign in truth.campaign.values() if campaign)
     inside = Counter(truth.campaign.get(account) for account in matched)
@@ -135,6 +141,15 @@ def _campaign(
     )
 
 
+def _owner_by_exchanges(truth: Truth, found: Found, owner: dict[str, str | None]) -> dict[str, str | None]:
+    """The planted campaign of detected ones that no account is listed under, because a graver one has them all."""
+    sent: dict[str, Counter[str | None]] = {}
+    for exchange, group in found.flagged.items():
+        if group not in owner:
+            sent.setdefault(group, Counter())[truth.exchange.get(exchange)] += 1
+    return {group: min(counts, key=lambda name: (-counts[name], name or "")) for group, counts in sent.items()}
+
+
 def _lookalikes(truth: Truth, found: Found) -> tuple[LookalikeScore, ...]:
     counts: dict[str, Counter[str]] = {}
     for account, name in truth.lookalike.items():
@@ -146,7 +161,7 @@ def _lookalikes(truth: Truth, found: Found) -> tuple[LookalikeScore, ...]:
     return tuple(LookalikeScore(name, *(seen[kind] for kind in kinds)) for name, seen in sorted(counts.items()))
 
 
-def _majority(truth: Truth, accounts: list[str]) -> str | None:
+def mostly(truth: Truth, accounts: Iterable[str]) -> str | None:
     """The planted campaign of most of these accounts; None where most are innocent."""
     (name, _), *_ = sorted(Counter(truth.campaign.get(a) for a in accounts).items(), key=lambda x: (-x[1], x[0] or ""))
     return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,8 +33,8 @@ class Stacks:
 
 
 @cache
-def stacks() -> Stacks:
-    """The common stacks, each version by falling popularity, then the rare ones."""
+def own_stacks() -> Stacks:
+    """The common stacks of the corpus, each version by falling popularity, then the rare ones."""
     names, agents, fingerprints, weights = [], [], [], []
     with (CORPUS / "stacks.tsv").open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
@@ -55,6 +56,14 @@ def stacks() -> Stacks:
         )
         weights.append(0.0)
     return Stacks(tuple(names), tuple(agents), tuple(fingerprints), np.array(weights))
+
+
+IN_USE: ContextVar[Stacks | None] = ContextVar("stacks", default=None)
+
+
+def stacks() -> Stacks:
+    """The stacks that traffic is being composed from: the corpus's unless other material is in use."""
+    return IN_USE.get() or own_stacks()
 
 
 def rare_stack(rng: np.random.Generator, count: int = 1) -> Array:

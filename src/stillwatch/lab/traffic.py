@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from stillwatch.lab.chance import Array, mix, seeds, stir
@@ -10,42 +11,76 @@ from stillwatch.lab.rhythm import moments, pauses, sessions
 from stillwatch.lab.world import EXCHANGE, NEW, SECOND, World
 
 NO_RULE = -1
+OWN_WORDS = 40  # tokens of what is read that are the prompt, about; the rest was there before
 
 
 def visits(rng: np.random.Generator, people: Array, account: Array, ts: Array) -> Array:
     """Exchanges of the given accounts at the given moments, with all that follows from who they are."""
-    plan = np.zeros(len(account), EXCHANGE)
-    who = people[account]
-    count = len(plan)
-    plan["ts"], plan["account"] = np.maximum(ts, who["created"] + SECOND), account
-    plan["item"], plan["author"] = seeds(rng, count), who["author"]
-    plan["system"] = plan["tools"] = plan["campaign"] = NO_RULE
-    plan["turns"], plan["n"] = 1, 1
-    second = rng.random(count) < who["share2"]
-    plan["ip"], plan["net"] = addresses(people, account, plan["ts"], second)
-    plan["stack"] = np.where(second, who["stack2"], who["stack"])
-    plan["key"] = rng.integers(0, 1 << 15, count) % who["keys"]
-    moved = plan["ts"] > who["adopts"]
-    plan["model"] = np.where(moved & (rng.random(count) < 0.85), NEW, who["model"])
-    plan["channel"] = who["channel"]
-    plan["endpoint"] = np.where(who["author"] % np.uint64(5) == 0, 1, 0)
-    plan["temperature"] = who["temperature"]
-    plan["stream"] = rng.random(count) < np.where(who["author"] % np.uint64(3) == 0, 0.95, 0.1)
-    plan["limit"] = np.array([1024, 4096, 2048, 8192, 4096])[(who["author"] >> np.uint64(8)) % np.uint64(5)]
-    plan["status"] = _statuses(rng, count)
+    count = len(account)
+    plan = np.zeros(count, EXCHANGE)
+    account = np.asarray(account).astype(np.int64, copy=False)
+    items, second = seeds(rng, count), rng.random(count)
+    keys, moved = rng.integers(0, 1 << 15, count), rng.random(count)
+    streams, statuses = rng.random(count), rng.random(count)
+    other = second < people["share2"][account]
+    ts = np.maximum(ts, people["created"][account] + SECOND)
+    ip, net = addresses(people, account, ts, other)
+    habits = tuple(np.ascontiguousarray(people[name]) for name in _HABITS)
+    _fill(plan, account, ts, (items, other, keys, moved, streams, statuses), (ip, net), habits)
     answer_in_tokens(rng, plan, 330.0, 1.0)
     return plan
 
 
-def _statuses(rng: np.random.Generator, count: int) -> Array:
-    draw = rng.random(count)
-    return np.select([draw < 0.009, draw < 0.012, draw < 0.0135, draw < 0.016], [429, 500, 403, 400], 200)
+_HABITS = ("author", "stack", "stack2", "keys", "adopts", "model", "channel", "temperature")
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(plan, account, ts, draws, route, habits):  # type: ignore[no-untyped-def]
+    """Every column that follows from an account's habits and the draws, row by row: records are wide."""
+    items, other, keys, moved, streams, statuses = draws
+    ip, net = route
+    author, stack, stack2, own_keys, adopts, model, channel, temperature = habits
+    limits = (1024, 4096, 2048, 8192, 4096)
+    for row in range(len(account)):
+        who, at = account[row], plan[row]
+        wording = author[who]
+        at.ts, at.account, at.item, at.author = ts[row], who, items[row], wording
+        at.rule, at.system, at.tools, at.campaign, at.turns, at.n = 0, NO_RULE, NO_RULE, NO_RULE, 1, 1
+        at.ip, at.net = ip[row], net[row]
+        at.stack = stack2[who] if other[row] else stack[who]
+        at.key = keys[row] % own_keys[who]
+        at.model = NEW if ts[row] > adopts[who] and moved[row] < 0.85 else model[who]
+        at.channel, at.temperature = channel[who], temperature[who]
+        at.endpoint = 1 if wording % np.uint64(5) == 0 else 0
+        at.stream = streams[row] < (0.95 if wording % np.uint64(3) == 0 else 0.1)
+        at.limit = limits[np.int64((wording >> np.uint64(8)) % np.uint64(5))]
+        at.status = _status(statuses[row])
+
+
+@numba.njit(inline="always")
+def _status(draw):  # type: ignore[no-untyped-def]
+    if draw >= 0.016:
+        return 200
+    if draw < 0.009:
+        return 429
+    if draw < 0.012:
+        return 500
+    return 403 if draw < 0.0135 else 400
 
 
 def answer_in_tokens(rng: np.random.Generator, plan: Array, median: float, sigma: float) -> None:
     """Draw answer lengths; a limit cuts them, a failure leaves none."""
     wanted = rng.lognormal(np.log(median), sigma, len(plan)).astype(np.int64) + 1
     plan["output"] = np.where(plan["status"] == 200, np.minimum(wanted, plan["limit"]), 0)
+
+
+def lengths_as_measured(world: World, rng: np.random.Generator, plan: Array, kind: str) -> None:
+    """Where real lengths are at hand: tokens read and generated as in one trace, `conv` or `code`."""
+    if world.material.lengths is None:
+        return
+    read, generated = world.material.lengths[kind].draw(rng, len(plan))
+    plan["context"] = np.maximum(read - OWN_WORDS, 0)
+    plan["output"] = np.where(plan["status"] == 200, np.minimum(generated, plan["limit"]), 0)
 
 
 def talk(

@@ -8,9 +8,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from stillwatch.apps.run import Run
 from stillwatch.model import InputRefused, VerdictKind
 
 ACCUSED = VerdictKind.DISTILLATION.value
+Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,24 @@ def read_truth(folder: Path) -> Truth:
 
 def read_found(folder: Path) -> Found:
     """The output folder of `stillwatch detect`."""
-    verdicts = _columns(folder / "verdicts.parquet", "account_id", "campaign_id", "verdict")
-    campaigns = _columns(folder / "campaigns.parquet", "campaign_id", "verdict")
-    flagged = _columns(folder / "flagged.parquet", "exchange_id", "campaign_id")
+    return found_in(
+        _columns(folder / "verdicts.parquet", "account_id", "campaign_id", "verdict"),
+        _columns(folder / "campaigns.parquet", "campaign_id", "verdict"),
+        _columns(folder / "flagged.parquet", "exchange_id", "campaign_id"),
+    )
+
+
+def found_by(run: Run) -> Found:
+    """What a run in memory concluded."""
+    return found_in(
+        run.verdicts.select(["account_id", "campaign_id", "verdict"]).to_pydict(),
+        run.campaigns.select(["campaign_id", "verdict"]).to_pydict(),
+        run.flagged.select(["exchange_id", "campaign_id"]).to_pydict(),
+    )
+
+
+def found_in(verdicts: Columns, campaigns: Columns, flagged: Columns) -> Found:
+    """The same from the columns of the three tables."""
     guilty = {c for c, v in zip(campaigns["campaign_id"], campaigns["verdict"], strict=True) if v == ACCUSED}
     rows = list(zip(verdicts["account_id"], verdicts["campaign_id"], verdicts["verdict"], strict=True))
     return Found(
@@ -63,8 +80,8 @@ def read_found(folder: Path) -> Found:
     )
 
 
-def _columns(path: Path, *names: str) -> dict[str, list[Any]]:
+def _columns(path: Path, *names: str) -> Columns:
     if not path.exists():
         raise InputRefused(f"{path}: no such file; give the output folder of `stillwatch detect` and a labels folder")
-    table: dict[str, list[Any]] = pq.read_table(path, columns=list(names)).to_pydict()
+    table: Columns = pq.read_table(path, columns=list(names)).to_pydict()
     return table

@@ -13,6 +13,7 @@ import numpy as np
 
 from stillwatch.lab.chance import Array, stream
 from stillwatch.lab.grammar import Grammar
+from stillwatch.lab.material import OWN, Material
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -53,13 +54,14 @@ EXCHANGE = np.dtype(
 
 @dataclass(frozen=True)
 class World:
-    """What every group shares: the seed, the split, the span, the release of a new model, the corpus."""
+    """What every group shares: the seed, the split, the span, the release of a new model, the corpus, the material."""
 
     seed: int
     split: str
     span: int
     grammar: Grammar
     start: int = START
+    material: Material = OWN
 
     @property
     def end(self) -> int:
@@ -89,10 +91,10 @@ class Group:
     licences: tuple[dict[str, str], ...] = ()
 
 
-def merge(groups: list[Group]) -> Group:
-    """One group out of many, accounts renumbered."""
-    shifts = np.cumsum([0, *(len(group.accounts) for group in groups)])
-    exchanges = np.concatenate([group.exchanges for group in groups])
-    exchanges["account"] += np.repeat(shifts[:-1], [len(group.exchanges) for group in groups]).astype(np.int32)
-    accounts = np.concatenate([group.accounts for group in groups])
-    return Group(accounts, exchanges, tuple(row for group in groups for row in group.licences))
+def place_rows(rows: Array, numbers: Array, out: Array, places: Array) -> None:
+    """Copy the records of the given numbers to these places, as bytes: numpy would copy them field by field."""
+    _bytes(out)[places] = _bytes(rows).take(numbers, axis=0)
+
+
+def _bytes(rows: Array) -> Array:
+    return np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), rows.dtype.itemsize)

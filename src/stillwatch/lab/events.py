@@ -1,0 +1,103 @@
+"""Look-alikes that one event or one product brings together: they sign up, start and write alike, and are strangers.
+
+They have much of what a campaign has (a burst of accounts, one frame, fresh fills, one place) because something outside
+explains it: a class, a weekend, a tool that calls the model from its own servers with its customers' keys.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.lab.chance import below, heavy_tail, mix, stir
+from stillwatch.lab.networks import networks
+from stillwatch.lab.rhythm import EVENING, SERVICE, moments
+from stillwatch.lab.roster import COMPANY, newcomers, route_by
+from stillwatch.lab.stacks import rare_stack
+from stillwatch.lab.traffic import answer_in_tokens, visits
+from stillwatch.lab.world import DAY, HOUR, MINUTE, Group, World
+
+
+def worksheet(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
+    """A class that fills one worksheet in three sessions: one room, a template from the teacher, a quota each."""
+    net = int(rng.choice(networks().of("campus")))
+    who = newcomers(world, rng, accounts, networks().countries[net])
+    who["domain"] = np.where(rng.random(accounts) < 0.6, COMPANY + 70_002, who["domain"])
+    who["created"] = world.start + int(world.span * 0.2) + (rng.exponential(6.0, accounts) * HOUR).astype(np.int64)
+    who["plan"], who["org"], who["payment"] = 0, -1, 0
+    route_by(rng, who, np.arange(accounts), "campus")
+    who["net"], who["anchor"], who["share2"] = net, mix(net + 4)[0], 0.25
+    who["author"] = mix(world.seed + 61)[0]
+    quota = np.maximum(1, rng.poisson(exchanges / accounts, accounts))
+    account = np.repeat(np.arange(accounts), quota)
+    session = world.start + int(world.span * 0.2) + rng.integers(1, 4, len(account)) * 2 * DAY + 14 * HOUR
+    plan = visits(rng, who, account, session + (rng.random(len(account)) * 100 * MINUTE).astype(np.int64))
+    plan["rule"] = world.rule("event.worksheet")
+    answer_in_tokens(rng, plan, 650.0, 0.5)
+    return Group(who, plan)
+
+
+def remote_class(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
+    """The same kind of class at home: no room in common, an evening or three of everyone's own choice, a quota each."""
+    who = newcomers(world, rng, accounts)
+    opens = world.start + int(world.span * 0.3) // DAY * DAY
+    who["created"] = opens + (rng.exponential(10.0, accounts) * HOUR).astype(np.int64)
+    who["plan"], who["org"], who["payment"] = 0, -1, 0
+    who["author"] = mix(world.seed + 65)[0]
+    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    evening = stir(who["salt"][account], rng.integers(0, 3, len(account)))
+    begins = opens + (1 + below(evening, 5)) * DAY + (17 + below(mix(evening), 6)) * HOUR
+    plan = visits(rng, who, account, begins + (rng.random(len(account)) * 70 * MINUTE).astype(np.int64))
+    plan["rule"] = world.rule("event.worksheet")
+    answer_in_tokens(rng, plan, 650.0, 0.5)
+    return Group(who, plan)
+
+
+def starter_kit(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
+    """An online hackathon: strangers everywhere sign up the same evening and run the organiser's example program."""
+    who = newcomers(world, rng, accounts)
+    opens = world.start + int(world.span * 0.45)
+    who["created"] = opens + (rng.exponential(4.0, accounts) * HOUR).astype(np.int64)
+    who["plan"], who["org"], who["payment"] = 0, -1, 0
+    who["verification"] = rng.choice([1, 1, 2], accounts)
+    who["author"] = mix(world.seed + 62)[0]
+    who["since"], who["until"], who["profile"] = who["created"] + HOUR // 3, opens + 52 * HOUR, EVENING
+    who["volume"] = heavy_tail(rng, accounts, exchanges, 0.9)
+    account = np.repeat(np.arange(accounts), np.round(who["volume"]).astype(np.int64))
+    plan = visits(rng, who, account, moments(world, rng, who, account))
+    plan["rule"], plan["system"] = world.rule("event.kit"), world.rule("event.kit.system")
+    answer_in_tokens(rng, plan, 500.0, 0.6)
+    return Group(who, plan)
+
+
+def own_key_tool(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
+    """A small product that calls the model from its own servers with its customers' keys: one egress, one client."""
+    who = newcomers(world, rng, accounts)
+    who["plan"], who["verification"] = np.maximum(who["plan"], 1), np.maximum(who["verification"], 3)
+    route_by(rng, who, np.arange(accounts), "cloud")
+    who["net"], who["anchor"], who["salt"] = who["net"][0], mix(world.seed + 63)[0], mix(rng.integers(0, 3, accounts))
+    who["bits"], who["spread"], who["lease"], who["share2"] = 3, 2, 12 * HOUR, 0.1
+    who["stack"] = rare_stack(rng)[0]
+    who["author"], who["profile"] = mix(world.seed + 64)[0], SERVICE
+    who["volume"] = heavy_tail(rng, accounts, exchanges, 1.2)
+    account = np.repeat(np.arange(accounts), np.round(who["volume"]).astype(np.int64))
+    plan = visits(rng, who, account, moments(world, rng, who, account))
+    plan["rule"], plan["system"] = world.rule("event.byok"), world.rule("event.byok.system")
+    answer_in_tokens(rng, plan, 240.0, 0.7)
+    return Group(who, plan)
+
+
+def small_firm(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
+    """A firm that never declared itself: a dozen accounts for one batch job, one mail domain, one card, one server."""
+    who = newcomers(world, rng, accounts)
+    name = int(rng.integers(1 << 24, 1 << 27))
+    who["org"], who["domain"], who["payment"] = -1, COMPANY + name, mix(name)[0]
+    who["plan"], who["verification"], who["author"] = 1, 3, mix(name + 9)[0]
+    route_by(rng, who, np.arange(accounts), "cloud")
+    who["net"], who["anchor"], who["stack"], who["share2"] = who["net"][0], mix(name + 5)[0], rare_stack(rng)[0], 0.0
+    who["created"] = world.start - 20 * DAY + (rng.random(accounts) * DAY).astype(np.int64)
+    who["since"], who["until"], who["profile"] = world.start + DAY, world.end, SERVICE
+    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    plan = visits(rng, who, account, moments(world, rng, who, account))
+    plan["rule"] = world.rule("batch.classify")
+    answer_in_tokens(rng, plan, 60.0, 0.9)
+    return Group(who, plan)
