@@ -17,10 +17,10 @@ from stillwatch.signals.base import Signal
 
 BARS: Mapping[VerdictKind, Bars] = {
     VerdictKind.DISTILLATION: Bars(
-        5.0, 3.5, 2.5, beyond_content=3.0, families=2, accounts=8, exchanges=200, member_families=2, member_bits=2.0
+        5.0, 3.5, 2.5, beyond_content=3.0, families=2, accounts=8, exchanges=100, member_families=2, member_bits=2.0
     ),
     VerdictKind.SUSPECT: Bars(
-        4.5, 3.0, 2.0, beyond_content=3.0, families=2, accounts=8, exchanges=100, member_families=2, member_bits=2.0
+        4.5, 3.0, 2.0, beyond_content=3.0, families=2, accounts=8, exchanges=60, member_families=2, member_bits=2.0
     ),
     VerdictKind.WATCH: Bars(
         3.0, 2.5, 1.0, beyond_content=1.5, families=2, accounts=3, exchanges=30, member_families=2, member_bits=2.0

@@ -113,7 +113,8 @@ def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
     campaigns.sort(key=lambda one: (-one.p, -one.group.exchanges, one.group.group))
     members = members_of(campaigns, seen.judged.membership)
     facts, flagged = describe(engine, seen.sketched, seen.population, members)
-    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools)
+    cleared = [one for one in seen.judged.assessments if one.verdict is VerdictKind.CLEAR]
+    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools, cleared)
     return tell(told, facts, flagged, settings.policy, settings.previous)
 
 

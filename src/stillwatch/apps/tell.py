@@ -40,6 +40,7 @@ class Told:
     judged: Sequence[Assessment] = field(repr=False)
     membership: Membership = field(repr=False)
     pools: Ints = field(repr=False)
+    cleared: Sequence[Assessment] = field(default=(), repr=False)  # groups judged and found clear
 
 
 def tell(told: Told, facts: Mapping[int, Facts], flagged: pa.Table, policy: Policy, previous: Path | None) -> Run:
@@ -153,16 +154,14 @@ def _verdicts(told: Told, names: Sequence[tuple[str, str]], flagged: pa.Table) -
     campaign = np.full(size, -1, np.int64)
     p = np.zeros(size)
     for position, one in enumerate(told.judged):
-        tied = one.tied
-        for accounts, level, chance in (
-            (one.group.accounts[tied], SEVERITY[one.verdict], one.member_p[tied]),
-            (one.group.accounts[~tied & ~told.population.licensed[one.group.accounts]], 0, one.member_p[~tied] * 0),
-        ):
-            if level == 0:
-                continue
-            graver = (level > rank[accounts]) | ((level == rank[accounts]) & (chance > p[accounts]))
-            chosen = accounts[graver]
-            rank[chosen], campaign[chosen], p[chosen] = level, position, chance[graver]
+        accounts, level, chance = one.group.accounts[one.tied], SEVERITY[one.verdict], one.member_p[one.tied]
+        graver = (level > rank[accounts]) | ((level == rank[accounts]) & (chance > p[accounts]))
+        chosen = accounts[graver]
+        rank[chosen], campaign[chosen], p[chosen] = level, position, chance[graver]
+    for one in told.cleared:  # how near a cleared account came; its verdict and its bits stay empty
+        near = (rank[one.group.accounts] == 0) & ~told.population.licensed[one.group.accounts]
+        accounts = one.group.accounts[near]
+        p[accounts] = np.maximum(p[accounts], one.member_p[near])
     kinds = list(VerdictKind)
     own = flagged["account"].to_numpy()
     ids = [name for name, _ in names]

@@ -7,27 +7,21 @@ constants are stored with their source in `actions/calibration.json`, which the 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.optimize import minimize
 
-from stillwatch.apps.detect import Examined, Settings, examine
-from stillwatch.ingest.engine import Engine
-from stillwatch.lab.compose import Request, compose
-from stillwatch.lab.export import write_traffic
-from stillwatch.lab.truth import read_truth
-from stillwatch.sketch.groups import grouped_rows
+from stillwatch.apps.detect import Settings
+from stillwatch.lab.fit import ACCOUNTS, EXCHANGES, HARDEST, MOSTLY
+from stillwatch.lab.population import Request
+from stillwatch.lab.replays import replay
 
-TUNING, REPORT = (11, 12, 13, 14), (111, 112)  # seeds
-EXCHANGES, ACCOUNTS = 120_000, 3_000
+TUNING, REPORT = (21, 22, 23, 24), (111, 112)  # seeds; the weights were fitted on others
+LEAST_MARGIN = -8.0  # bits; below, a group is as far from a verdict as can be
 SHRINK = 1e-3  # on the constants: a perfectly separated fit would otherwise run away to certainty
 BINS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -58,8 +52,8 @@ def calibrate(say: Callable[[str], None] = lambda _: None) -> Fit:
         if (bins == at).any()
     )
     source = (
-        f"stillwatch-lab calibrate: {len(margin)} groups of {len(TUNING)} tuning replays "
-        f"(seeds {TUNING[0]} to {TUNING[-1]}, {EXCHANGES:,} exchanges each)"
+        f"stillwatch-lab calibrate: {len(margin)} groups of {len(TUNING) + len(HARDEST)} tuning replays "
+        f"(seeds {TUNING[0]} to {TUNING[-1]} and {TUNING[0] + 100}, {EXCHANGES:,} exchanges each)"
     )
     return Fit(round(offset, 4), round(slope, 4), source, round(float(np.mean((p - held_truth) ** 2)), 4), rows)
 
@@ -81,29 +75,9 @@ def write_fit(fit: Fit, path: Path) -> None:
 
 
 def _replay(seeds: Sequence[int], split: str, say: Callable[[str], None]) -> tuple[Floats, Floats]:
-    margins: list[float] = []
-    truths: list[float] = []
-    for seed in seeds:
-        say(f"{split} replay, seed {seed}")
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder)
-            write_traffic(compose(Request(EXCHANGES, ACCOUNTS, seed, split)), out)
-            planted = pa.array(sorted(read_truth(out / "labels").exchange))
-            with Engine() as engine:
-                files: Any = (out / "exchanges.parquet", out / "accounts.parquet", out / "licences.csv")
-                seen = examine(engine, files, Settings())
-                share = _planted_share(engine, seen, planted)
-        for one in seen.judged.assessments:
-            if one.families:
-                margins.append(max(one.margin, -8.0))
-                truths.append(float(share[one.group.group] > 0.5))
-    return np.array(margins), np.array(truths)
-
-
-def _planted_share(engine: Engine, seen: Examined, planted: pa.Array) -> dict[int, float]:
-    """Return the share of each group's exchanges that belong to a planted campaign."""
-    rows = grouped_rows(engine, seen.sketched, seen.population, seen.judged.membership)
-    table = engine.arrow(rows.select("grp", "exchange_id"))
-    hit = pc.is_in(table["exchange_id"], value_set=planted).to_numpy().astype(float)
-    groups, code = np.unique(table["grp"].to_numpy(), return_inverse=True)
-    return dict(zip(groups.tolist(), (np.bincount(code, hit) / np.bincount(code)).tolist(), strict=True))
+    """Margins of judged groups, and whether each is a campaign."""
+    asked = [Request(EXCHANGES, ACCOUNTS, seed, split) for seed in seeds]
+    asked += [Request(EXCHANGES, ACCOUNTS, seeds[0] + 100, split, scenarios=names) for names in HARDEST]
+    held = [one for one in replay(asked, Settings(), say) if one.assessment.families]
+    margin = np.array([max(one.assessment.margin, LEAST_MARGIN) for one in held])
+    return margin, np.array([float(one.planted > MOSTLY) for one in held])

@@ -16,6 +16,7 @@ from stillwatch.lab.compose import Request, compose
 from stillwatch.lab.demo import print_shown, show
 from stillwatch.lab.evasions.catalogue import parse
 from stillwatch.lab.export import write_traffic
+from stillwatch.lab.fit import fit_weights, write_weights
 from stillwatch.lab.report import print_score
 from stillwatch.lab.score import score
 from stillwatch.model import StillwatchError
@@ -64,16 +65,27 @@ def generate(  # noqa: PLR0913  (a command's options are its parameters)
     )
 
 
+@app.command()
+def fit(
+    out: Annotated[Path | None, typer.Option(help="Where to store the weights; printed only when absent.")] = None,
+) -> None:
+    """Estimate the weights of evidence on tuning replays; calibrate afterwards."""
+    fitted = fit_weights(lambda text: talk.print(text))
+    if out is not None:
+        write_weights(fitted, out)
+    print(json.dumps({"source": fitted.source, "weights": dict(fitted.weights)}, indent=2))
+
+
 @app.command("calibrate")
 def calibrate_verdicts(
     out: Annotated[Path | None, typer.Option(help="Where to store the constants; printed only when absent.")] = None,
 ) -> None:
     """Fit the probability of a verdict on tuning replays, and print its reliability on the report split."""
-    fit = calibrate(lambda text: talk.print(text))
+    curve = calibrate(lambda text: talk.print(text))
     if out is not None:
-        write_fit(fit, out)
-    print(json.dumps({"offset": fit.offset, "slope": fit.slope, "source": fit.source, "brier": fit.brier}))
-    for mean, share, groups in fit.reliability:
+        write_fit(curve, out)
+    print(json.dumps({"offset": curve.offset, "slope": curve.slope, "source": curve.source, "brier": curve.brier}))
+    for mean, share, groups in curve.reliability:
         print(f"{mean:6.3f} said, {share:6.3f} true, {groups} groups")
 
 

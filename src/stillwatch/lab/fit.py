@@ -1,10 +1,11 @@
 """Weights of evidence, estimated from tuning replays whose truth is known.
 
-A signal's bits are a likelihood ratio as its author reckoned it. How far to trust that is an empirical question: for
-each axis, the odds that a group is what the axis asks for are 2^(offset + sum of weighted bits), summed over families
-as the detector sums them, and the weights are those under which the replays are most likely (logistic regression; Good
-1985, "Weight of evidence"). A prior keeps each near one, where its author put it: the lab's operators are not all there
-are.
+A signal's bits are a likelihood ratio as its author reckoned it. How far to trust that is an empirical question: the
+odds that a group is a campaign grow with the margin by which its weighted bits clear the narrowest bar of the gravest
+verdict, and the weights are those under which the truth of the replays is most likely (logistic regression on the
+detector's own sums; Good 1985, "Weight of evidence"). A prior keeps each near one, where its author put it: the lab's
+operators are not all there are. Fitting each axis on its own was tried and rejected (docs/why/011): it forgets that all
+three must meet.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from scipy.special import logsumexp
 
-from stillwatch.actions.policy import Policy
+from stillwatch.actions.policy import BARS, Policy
 from stillwatch.apps.detect import Settings
 from stillwatch.campaigns.weigh import CEILING, FEW, OTHERS
 from stillwatch.lab.grammar import CORPUS
 from stillwatch.lab.population import Request
 from stillwatch.lab.replays import Example, replay
 from stillwatch.lab.scenario import SCENARIOS
-from stillwatch.model import Axis, Family, UsageError
+from stillwatch.model import Axis, Family, UsageError, VerdictKind
 
 SPLIT = "tuning"
 SEEDS = (11, 12, 13, 14, 15, 16)
 EXCHANGES, ACCOUNTS = 120_000, 3_000
 HARDEST = (("e_ring", "j_mixed", "k_diluted"), ("l_search", "m_trickle", "n_torrent", "d_pool"))
 EVADED = ((("residential", 0.7), ("cards", 0.7)), (("paraphrase", 0.5), ("jitter", 0.5)), (("mixing", 0.5),))
-EXTRACTIVE = frozenset(  # innocents whose traffic does have the shape of training data
-    {"benchmark-harness", "nightly-evaluation", "rag-application", "batch-job", "licensed", "judge", "audit-trail"}
-    | {"worksheet", "remote-class", "starter-kit", "small-firm"}
-)
-SPREAD = 0.25  # standard deviation of the prior on a weight, around one
+SPREAD = 0.15  # standard deviation of the prior on a weight, around one
 BOUNDS = (0.5, 1.5)  # what replays may do to an author's reckoning
 MOSTLY = 0.5  # planted exchanges that make a group a campaign's
+LEAST_EXCHANGES, LEAST_ACCOUNTS = 100, 8  # smaller parts of a campaign say nothing about its evidence
+SOFTNESS = 0.3  # bits; the least of the margins is smoothed by as much, so that it has a slope
+RIDGE = 0.05  # on the slope: perfectly separated replays would make it infinite
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,26 +59,39 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
-    """One axis's examples: bits for guilt by signal (n, signals); bits against, trust, truth and weight (n,)."""
+class _Sums:
+    """Examples as arrays: bits for guilt by signal (n, signals), and per axis against (n,); truth and weight (n,)."""
 
-    names: tuple[str, ...]
-    family: tuple[Family, ...]
+    kinds: tuple[tuple[Axis, Family, str], ...]
     bits: Floats
-    against: Floats
-    trust: Floats
+    against: Mapping[Axis, Floats]
+    trust: Floats  # of coordination, by size
     truth: Floats
     weight: Floats
 
-    def score(self, weights: Floats) -> Floats:
-        """Sum weighted bits as the detector does: a family's strongest in full, the others by half, up to a ceiling."""
-        total = np.zeros(len(self.truth))
-        for family in dict.fromkeys(self.family):
-            own = [at for at, each in enumerate(self.family) if each is family]
+    def margin(self, weights: Floats) -> Floats:
+        """Bits by which the narrowest bar of `distillation` is cleared, smoothed."""
+        axes = {axis: self.against[axis].copy() for axis in Axis}
+        content = np.zeros(len(self.truth))
+        for axis, family in dict.fromkeys((axis, family) for axis, family, _ in self.kinds):
+            own = [at for at, kind in enumerate(self.kinds) if kind[:2] == (axis, family)]
             gains = self.bits[:, own] * weights[own]
             most = gains.max(axis=1)
-            total += np.minimum(most + OTHERS * (gains.sum(axis=1) - most), CEILING[family])
-        return total * self.trust + self.against
+            gain = np.minimum(most + OTHERS * (gains.sum(axis=1) - most), CEILING[family])
+            gain = gain * self.trust if axis is Axis.COORDINATION else gain
+            axes[axis] += gain
+            if (axis, family) == (Axis.COORDINATION, Family.CONTENT):
+                content = gain
+        bar = BARS[VerdictKind.DISTILLATION]
+        room = np.stack(
+            [
+                axes[Axis.COORDINATION] - bar.coordination,
+                axes[Axis.EXTRACTION] - bar.extraction,
+                axes[Axis.DECEPTION] - bar.deception,
+                axes[Axis.COORDINATION] - content - bar.beyond_content,
+            ]
+        )
+        return np.asarray(-SOFTNESS * logsumexp(-room / SOFTNESS, axis=0))
 
 
 def requests(split: str = SPLIT, seeds: Sequence[int] = SEEDS) -> tuple[Request, ...]:
@@ -108,65 +122,56 @@ def fit_weights(say: Callable[[str], None] = lambda _: None) -> Weights:
 
 
 def weights_of(examples: Sequence[Example]) -> dict[str, float]:
-    """Maximum a posteriori weights by signal; a campaign or class counts by the root of how many groups it makes."""
-    found: dict[str, float] = {}
-    for axis in Axis:
-        part = _arrays(examples, axis)
-        if part is None:
-            continue
+    """Maximum a posteriori weights by signal; a campaign or class is one observation, however many groups it makes."""
+    sums = _arrays(examples)
 
-        def loss(point: Floats, part: _Axis = part) -> float:
-            odds = np.log(2.0) * (point[0] + part.score(point[1:]))
-            likelihood = part.weight * (np.logaddexp(0.0, odds) - part.truth * odds)
-            return float(likelihood.sum() + 0.5 * (((point[1:] - 1.0) / SPREAD) ** 2).sum() + 5e-4 * point[0] ** 2)
+    def loss(point: Floats) -> float:
+        odds = point[0] + point[1] * sums.margin(point[2:])
+        likelihood = sums.weight * (np.logaddexp(0.0, odds) - sums.truth * odds)
+        return float(likelihood.sum() + 0.5 * (((point[2:] - 1.0) / SPREAD) ** 2).sum() + RIDGE * point[1] ** 2)
 
-        start = np.concatenate([[-4.0], np.ones(len(part.names))])
-        limits = [(None, None), *[BOUNDS] * len(part.names)]
-        best = minimize(loss, start, method="L-BFGS-B", bounds=limits).x
-        found |= {name: round(float(weight), 2) for name, weight in zip(part.names, best[1:], strict=True)}
-    return dict(sorted(found.items()))
+    start = np.concatenate([[0.0, 1.0], np.ones(len(sums.kinds))])
+    limits = [(None, None), (0.0, None), *[BOUNDS] * len(sums.kinds)]
+    best = minimize(loss, start, method="L-BFGS-B", bounds=limits).x
+    return dict(sorted((kind[2], round(float(weight), 2)) for kind, weight in zip(sums.kinds, best[2:], strict=True)))
 
 
-def _arrays(examples: Sequence[Example], axis: Axis) -> _Axis | None:
-    asked = [one for one in examples if axis is Axis.COORDINATION or _was_asked(one)]
+def _arrays(examples: Sequence[Example]) -> _Sums:
+    asked = [one for one in examples if _counts(one)]
     kinds = sorted(
         {
-            (signal.family.value, signal.name)
+            (signal.axis, signal.family, signal.name)
             for one in asked
             for signal, finding in one.assessment.findings
-            if signal.axis is axis and finding.bits > 0
+            if finding.bits > 0
         }
     )
-    if not kinds:
-        return None
-    place = {name: at for at, (_, name) in enumerate(kinds)}
-    bits, against = np.zeros((len(asked), len(kinds))), np.zeros(len(asked))
+    place = {name: at for at, (_, _, name) in enumerate(kinds)}
+    bits, against = np.zeros((len(asked), len(kinds))), {axis: np.zeros(len(asked)) for axis in Axis}
     for row, one in enumerate(asked):
         for signal, finding in one.assessment.findings:
-            if signal.axis is axis and finding.bits > 0:
+            if finding.bits > 0:
                 bits[row, place[signal.name]] = finding.bits
-            elif signal.axis is axis:
-                against[row] += finding.bits
+            else:
+                against[signal.axis][row] += finding.bits
     sizes = np.array([one.assessment.group.size for one in asked], float)
     crowd = Counter((one.replay, one.who) for one in asked)
-    return _Axis(
-        tuple(name for _, name in kinds),
-        tuple(Family(family) for family, _ in kinds),
+    return _Sums(
+        tuple(kinds),
         bits,
         against,
-        sizes / (sizes + FEW) if axis is Axis.COORDINATION else np.ones(len(asked)),
-        np.array([float(_is_so(one, axis)) for one in asked]),
-        np.array([crowd[one.replay, one.who] ** -0.5 for one in asked]),
+        sizes / (sizes + FEW),
+        np.array([float(one.planted > MOSTLY) for one in asked]),
+        np.array([1.0 / crowd[one.replay, one.who] for one in asked]),
     )
 
 
-def _was_asked(one: Example) -> bool:
-    return any(signal.axis is not Axis.COORDINATION for signal, _ in one.assessment.findings)
-
-
-def _is_so(one: Example, axis: Axis) -> bool:
-    """What the axis asks for is there: a campaign has all three, some innocents do extract."""
-    return one.planted > MOSTLY or (axis is Axis.EXTRACTION and one.who in EXTRACTIVE)
+def _counts(one: Example) -> bool:
+    """Whether the group was asked on every axis and, if planted, is large enough to have shown its evidence."""
+    if all(signal.axis is Axis.COORDINATION for signal, _ in one.assessment.findings):
+        return False
+    group = one.assessment.group
+    return one.planted <= MOSTLY or (group.exchanges >= LEAST_EXCHANGES and group.size >= LEAST_ACCOUNTS)
 
 
 def material_hash(split: str) -> str:
