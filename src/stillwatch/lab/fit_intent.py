@@ -28,6 +28,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from stillwatch.sketch import intent
 from stillwatch.sketch.intent import BLOCK, CAPABILITIES, COLUMNS, WINDOW, Features, list_features
@@ -629,7 +630,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=intent.WEIGHTS)
     parser.add_argument("--leave-out", nargs="*", default=(), metavar="LANGUAGE", help="measure a language never seen")
     given = parser.parse_args()
-    fit_intent(given.out, given.leave_out)
+    with threadpool_limits(1):  # sums in another order round to other weights
+        fit_intent(given.out, given.leave_out)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from stillwatch.actions.policy import BARS
 from stillwatch.lab.compose import Request
 from stillwatch.lab.evaluate import february
 from stillwatch.lab.evaluate.bench import Bench, conclude
@@ -16,9 +17,11 @@ from stillwatch.lab.evaluate.replay import DAY, Replay, times_to_detect
 from stillwatch.lab.evaluate.svg import SHARE, Scale, dots
 from stillwatch.lab.evaluate.tables import Tables, load
 from stillwatch.lab.truth import read_truth
+from stillwatch.model import VerdictKind
 
 LEAK = 0.05  # of a campaign's exchanges, the median campaign, before the verdict
 GRIDS = ("hourly", "daily")
+LEAST = BARS[VerdictKind.DISTILLATION].exchanges
 
 
 def requests(plan: Plan) -> dict[str, Request]:
@@ -53,8 +56,8 @@ def tell(data: Data) -> str:
         "Windows are cumulative. Hours count from a campaign's first exchange to the end of the window that calls it "
         "distillation; what it sent before that is leaked. The hour is found by halving the day, which assumes that a "
         "campaign once found stays found; the hour before was run and had not found it. `suspect` is an upper bound: "
-        "only windows that were run count. A verdict needs 200 exchanges of a campaign: the smaller it is, the larger "
-        "a share has gone by then.\n\n"
+        f"only windows that were run count. A verdict needs {LEAST} exchanges of a campaign: the smaller it is, the "
+        "larger a share has gone by then.\n\n"
     )
     if not data["hourly"]:
         said += "Only days were replayed here, so both columns tell of days.\n\n"

@@ -16,12 +16,16 @@ from stillwatch.lab.evaluate.scores import by_class
 ALLOWED = 1e-3  # share of a class that may be called suspect or worse
 CROWD = 25  # exchanges an account: more accounts than the scenarios' logs have, so that small classes are seen more
 RARE = 0.04  # of exchanges are planted: a population closer to a real one
+LARGE = 3  # times the exchanges and CROWDED accounts for them: one log that can show one accusation in 100,000
+CROWDED = 9  # exchanges an account of that log
 
 
 def requests(plan: Plan) -> list[Request]:
-    """Logs with few attackers and many look-alikes."""
+    """Logs with few attackers and many look-alikes, and one with as many accounts as the bar on innocents counts."""
     crowd = max(800, plan.exchanges // CROWD)
-    return [plan.request(plan.exchanges, seed, accounts=crowd, attack_share=RARE) for seed in plan.seeds]
+    logs = [plan.request(plan.exchanges, seed, accounts=crowd, attack_share=RARE) for seed in plan.seeds]
+    many = LARGE * plan.exchanges
+    return [*logs, plan.request(many, plan.seeds[0] + 10, accounts=max(800, many // CROWDED), attack_share=RARE)]
 
 
 def measure(bench: Bench, plan: Plan) -> dict[str, Any]:
@@ -61,7 +65,16 @@ def bars(data: Data) -> Sequence[Bar]:
     over = [name for name, rate in rates.items() if rate.trials and rate.events / rate.trials > ALLOWED]
     shown = sum(rate.bound_per_100k <= 1e5 * ALLOWED for rate in rates.values())
     said = f"over it: {', '.join(over) or 'none'} of {len(rates)} classes; {shown} large enough to bound it there"
-    return (Bar("each look-alike class ≤ 0.1 % suspect or worse", said, not over),)
+    innocents = sum(row["accounts"] for row in data["classes"].values())
+    accused = sum(row["distillation"] for row in data["classes"].values())
+    return (
+        Bar("each look-alike class ≤ 0.1 % suspect or worse", said, not over),
+        Bar(
+            "≤ 1 innocent account accused per 100,000, over all logs of this section",
+            f"{accused} of {innocents:,}",
+            accused * 1e5 <= innocents,
+        ),
+    )
 
 
 PART = Part(
