@@ -227,3 +227,18 @@ def test_a_fitted_weight_scales_what_accuses_and_not_what_speaks_for_innocence()
     sketch = ring()
     found = findings_of(sketch, among(sketch), (loud, calm), ASK_ALL, {"loud": 0.5, "calm": 0.5})
     assert [finding.bits for _, finding in found] == [2.0, -4.0]
+
+
+def test_an_account_with_another_life_on_another_client_is_tied_only_by_who_it_is():
+    stolen = list(RING)[:10]
+    ties = [0.0] * 10 + [6.0] * 20
+    findings = (
+        said(C, Family.IDENTITY, 6.0, ties, "shared-payment"),
+        said(C, Family.INFRASTRUCTURE, 5.0, 5.0, "shared-address"),
+        said(C, Family.CONTENT, 4.0, 4.0, "template-co-use"),
+    )
+    sketch = ring()
+    busy = among(sketch, exchanges=same(stolen, 400) | same(list(RING)[10:], 4_000), stacks=same(RING, 2))
+    tied = weighed(findings, sketch, busy).tied
+    assert not tied[:10].any()
+    assert tied[10:].all()

@@ -14,6 +14,12 @@ def test_speaks_for_a_firm_with_one_domain_and_one_card():
     assert exculpates(one_customer(firm, among(firm, **OPEN)))
 
 
+def test_speaks_for_a_firm_on_free_mail_that_works_from_one_server():
+    firm = group(FIRM)
+    population = among(firm, payment_fingerprint=same(FIRM, "card-1"), ip=same(FIRM, ["192.0.2.1"]))
+    assert exculpates(one_customer(firm, population))
+
+
 def test_a_free_mail_provider_is_nobodys_own_domain():
     ring = group(FIRM)
     everyone = same(range(SIZE), "mail.example")

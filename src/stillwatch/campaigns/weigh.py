@@ -28,6 +28,8 @@ CEILING: Mapping[Family, float] = {
 }
 OTHERS = 0.5  # what a second signal of the same family adds
 CONDUCT = (Family.IDENTITY, Family.TIMING, Family.ARTEFACT)  # a network and a tool are what neighbours share too
+OWN_WORK = 0.75  # of an account's exchanges: below it, and with another client too, it has another life
+WHO = (Family.IDENTITY, Family.ARTEFACT)  # what ties an account itself, not only what it was used for
 DECLARING = "org_id"  # without this column nothing is known of what accounts declare
 FEW = 4.0  # accounts at which coincidence explains half of what ties them
 STRICTEST_FIRST = (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH)
@@ -139,7 +141,9 @@ def assess(
             speaking = sum(bits >= SPEAKS for bits in families.values())
             conduct = any(families[family] >= SPEAKS for family in CONDUCT)
     strict = bars[VerdictKind.DISTILLATION]
-    tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts])
+    visiting = group.sums["exchanges"] < OWN_WORK * population.usage["exchanges"][group.accounts]
+    visiting &= population.usage["stacks"][group.accounts] >= 2
+    tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts], visiting)
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
     standing = _Standing(
         totals, beyond, speaking, int(tied.sum()), group.exchanges, conduct, DECLARING in population.present
@@ -192,12 +196,17 @@ def _margin(standing: _Standing, bar: Bars) -> float:
 
 
 def _tie_members(
-    group: GroupSketch, findings: Sequence[tuple[Signal, Finding]], bar: Bars, organisation: npt.NDArray[np.int64]
+    group: GroupSketch,
+    findings: Sequence[tuple[Signal, Finding]],
+    bar: Bars,
+    organisation: npt.NDArray[np.int64],
+    visiting: npt.NDArray[np.bool_],
 ) -> tuple[Bits, npt.NDArray[np.bool_]]:
     """Bits beyond content that tie each member, and who is tied by enough families: no account by one soft edge.
 
     Colleagues of one declared organisation keep office hours and start together; an attacker who copies their template
-    must not tie them by that. Only what they share with strangers beyond hours and content does.
+    must not tie them by that. Only what they share with strangers beyond hours and content does. Nor is an account
+    accused that has another life on another client, unless who it is ties it: it may be a stolen one.
     """
     families: dict[Family, Bits] = {}
     for signal, finding in findings:
@@ -205,6 +214,7 @@ def _tie_members(
             best = families.get(signal.family)
             families[signal.family] = finding.members if best is None else np.maximum(best, finding.members)
     count = np.zeros(group.size, np.int64)
+    own = ~visiting
     tie = np.zeros(group.size)
     named = organisation >= 0
     _, code, together = np.unique(organisation, return_inverse=True, return_counts=True)
@@ -213,11 +223,13 @@ def _tie_members(
         if family is Family.TIMING:
             bits = np.where(colleagues, 0.0, bits)
         count += bits >= SPEAKS
+        if family in WHO:
+            own |= bits >= SPEAKS
         if family is not Family.CONTENT:
             tie += bits
     strict = named | (group.common.sum() == 0)  # who declares an organisation hides less; neighbours share no frame
     needed = np.where(strict, 2.0, 1.0) * bar.member_bits
-    return tie, (count >= bar.member_families) & (tie >= needed)
+    return tie, (count >= bar.member_families) & (tie >= needed) & own
 
 
 def _probability(margin: float | Bits, calibration: Calibration) -> Bits:

@@ -24,6 +24,7 @@ class Part:
     exchanges: float  # share of all exchanges
     copies: int = 1  # how many separate organisations
     most: int = 5_000
+    splits: tuple[str, ...] = ("tuning", "report")  # rosters differ, so that a class can be met for the first time
 
 
 CAST = (
@@ -49,7 +50,9 @@ CAST = (
     Part("ci-review", singles.reviewers, 0.005, 0.008),
     Part("moved-conversation", singles.movers, 8, 0.001),
     Part("worksheet", events.worksheet, 0.01, 0.008, most=400),
-    Part("remote-class", events.remote_class, 0.01, 0.006, most=400),
+    Part("remote-class", events.remote_class, 0.01, 0.006, most=400, splits=("tuning",)),
+    Part("kit-in-a-hall", events.kit_in_a_hall, 0.01, 0.006, most=400, splits=("report",)),
+    Part("workshop", events.workshop, 0.01, 0.006, most=300, splits=("report",)),
     Part("starter-kit", events.starter_kit, 0.012, 0.008, most=900),
     Part("own-key-tool", events.own_key_tool, 0.008, 0.008, most=200),
     Part("small-firm", events.small_firm, 15, 0.006, copies=2),
@@ -59,6 +62,8 @@ CAST = (
 def lookalikes(world: World, accounts: int, exchanges: int) -> Iterator[Callable[[], Group]]:
     """The making of every look-alike, sized for a population; its accounts carry the number of their class."""
     for number, part in enumerate(CAST):
+        if world.split not in part.splits:
+            continue
         count = min(part.most, max(2, round(part.accounts * accounts))) if part.accounts < 1 else int(part.accounts)
         sent = max(count, round(exchanges * part.exchanges / part.copies))
         for copy in range(part.copies):

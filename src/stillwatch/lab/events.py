@@ -10,7 +10,7 @@ import numpy as np
 
 from stillwatch.lab.chance import below, heavy_tail, mix, stir
 from stillwatch.lab.networks import networks
-from stillwatch.lab.rhythm import EVENING, SERVICE, moments
+from stillwatch.lab.rhythm import EVENING, SERVICE, moments, window
 from stillwatch.lab.roster import COMPANY, newcomers, route_by
 from stillwatch.lab.stacks import rare_stack
 from stillwatch.lab.traffic import answer_in_tokens, visits
@@ -66,6 +66,36 @@ def starter_kit(world: World, rng: np.random.Generator, accounts: int, exchanges
     plan = visits(rng, who, account, moments(world, rng, who, account))
     plan["rule"], plan["system"] = world.rule("event.kit"), world.rule("event.kit.system")
     answer_in_tokens(rng, plan, 500.0, 0.6)
+    return Group(who, plan)
+
+
+def kit_in_a_hall(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
+    """A hackathon in one hall with an example program: even volumes, spread over two days and nights, one address."""
+    who = newcomers(world, rng, accounts, "DE")
+    opens = world.start + int(world.span * 0.6)
+    who["created"] = opens + (rng.exponential(1.5, accounts) * HOUR).astype(np.int64)
+    who["plan"], who["org"], who["payment"], who["verification"] = 0, -1, 0, 1
+    route_by(rng, who, np.arange(accounts), "office")
+    who["net"], who["anchor"], who["author"] = who["net"][0], mix(world.seed + 66)[0], mix(world.seed + 67)[0]
+    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    plan = visits(rng, who, account, window(rng, len(account), opens + 6 * HOUR, opens + 46 * HOUR))
+    plan["rule"], plan["system"] = world.rule("event.kit"), world.rule("event.kit.system")
+    answer_in_tokens(rng, plan, 500.0, 0.6)
+    return Group(who, plan)
+
+
+def workshop(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
+    """A conference tutorial: people with their own accounts run one notebook for three hours on a hotel's network."""
+    who = newcomers(world, rng, accounts, "GB")
+    begins = world.start + int(world.span * 0.4) // DAY * DAY + 9 * HOUR
+    who["created"] = np.minimum(who["created"], begins - DAY)
+    who["author"] = mix(world.seed + 68)[0]
+    route_by(rng, who, np.arange(accounts), "office")
+    who["net"], who["anchor"], who["share2"] = who["net"][0], mix(world.seed + 69)[0], 0.2
+    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    plan = visits(rng, who, account, window(rng, len(account), begins, begins + 3 * HOUR))
+    plan["rule"] = world.rule("event.worksheet")
+    answer_in_tokens(rng, plan, 550.0, 0.5)
     return Group(who, plan)
 
 

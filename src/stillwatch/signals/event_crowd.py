@@ -9,12 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from stillwatch.model import Axis, Family
-from stillwatch.signals.artefact_replay import artefact_replay
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.failover_handoff import failover_handoff
-from stillwatch.signals.shared_payment import shared_payment
-from stillwatch.signals.shared_phone import shared_phone
 from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.ties import hidden
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import DAY_US, HOUR_US, NEVER, Ints, Population
 
@@ -23,8 +20,6 @@ WINDOW = 3 * DAY_US  # within which an event brings people together
 MIN_MEMBERS = 8
 PLACE = 8  # members at one address that make it a place rather than an exit
 EVENT = (0.4, 0.8)  # share of members that came together: from, and fully
-HIDDEN = (shared_payment, shared_phone, failover_handoff, artefact_replay)  # what no event explains
-HIDDEN_BITS = 2.0  # of such ties a member, at which no event is believed
 SITTING = (0.2, 0.6)  # how much fewer active hours than even work would show: from, and fully
 UNEVEN = (0.15, 0.6)  # variance of volumes beyond Poisson over the squared mean: a scheduler's, and people's
 
@@ -46,7 +41,7 @@ def event_crowd(group: GroupSketch, population: Population) -> Finding | None:
     place = _in_one_place(group, population)
     event = clip((max(_at_one_time(group, population), place) - EVENT[0]) / (EVENT[1] - EVENT[0]), 0.0, 1.0)
     human = max(_in_sittings(group), _uneven(group.sums["exchanges"]), place * _own_machines(group, population))
-    bits = EXPLAINED * event * human * (1.0 - _hidden(group, population))
+    bits = EXPLAINED * event * human * (1.0 - hidden(group, population))
     if bits > -0.1:
         return None
     where = "at one address" if place >= EVENT[1] else "within three days of each other"
@@ -114,12 +109,3 @@ def _differ(values: Ints) -> float:
     _, counts = np.unique(values, return_counts=True)
     total = counts.sum()
     return 1.0 - float((counts * (counts - 1)).sum()) / max(float(total) * (total - 1), 1.0)
-
-
-def _hidden(group: GroupSketch, population: Population) -> float:
-    ties = np.zeros(group.size)
-    for tie in HIDDEN:
-        found = None if tie.missing(population.present) else tie(group, population)
-        if found is not None and found.members is not None:
-            ties += np.clip(found.members, 0.0, HIDDEN_BITS)
-    return clip(float(ties.mean()) / HIDDEN_BITS, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Speaks for innocence: the members show one mail domain of their own and one payment instrument.
+"""Speaks for innocence: one payment instrument for all members, and one mail domain of their own or one address.
 
 A small firm that never filled in its name spreads its work over accounts that all say who they are. Who hides makes his
 accounts look like different people.
@@ -7,6 +7,7 @@ accounts look like different people.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
@@ -26,14 +27,29 @@ OWN = 0.5  # of a value's holders, that are members: a free mail provider's are 
     runbook="Write to the domain's owner; treat the accounts as one customer, with one budget.",
 )
 def one_customer(group: GroupSketch, population: Population) -> Finding | None:
-    """Negative bits by the share of members at the commonest pair of own mail domain and payment instrument."""
-    domain, card = (_own_value(group, population, kind) for kind in ("email_domain", "payment_fingerprint"))
-    both = (domain >= 0) & (card >= 0)
-    _, counts = np.unique(np.stack([domain[both], card[both]]), axis=1, return_counts=True)
-    share = float(counts.max(initial=0)) / group.size
-    if group.size < 2 or share < MOSTLY:
+    """Negative bits by the share of members who use the commonest instrument and share a domain, or an address, too."""
+    card = _own_value(group, population, "payment_fingerprint")
+    known, holders = np.unique(card[card >= 0], return_counts=True)
+    if group.size < 2 or not len(known):
         return None
-    return Finding(OPEN * share, f"{share:.0%} of members show one mail domain of their own and one payment instrument")
+    pays = card == known[holders.argmax()]
+    domain = _own_value(group, population, "email_domain")
+    _, names = np.unique(domain[pays & (domain >= 0)], return_counts=True)
+    share = max(int(names.max(initial=0)), _most_at_one_address(group, population, pays)) / group.size
+    if share < MOSTLY:
+        return None
+    because = f"{share:.0%} of members show one payment instrument, and one mail domain of their own or one address"
+    return Finding(OPEN * share, because)
+
+
+def _most_at_one_address(group: GroupSketch, population: Population, pays: npt.NDArray[np.bool_]) -> int:
+    """Count those of the members given that meet at the address where most of them do."""
+    if "ip" not in population.edges:
+        return 0
+    edges = population.edges["ip"]
+    met = [edges.value[edges.start[a] : edges.start[a + 1]] for a in group.accounts[pays].tolist()]
+    _, counts = np.unique(np.concatenate(met), return_counts=True)
+    return int(counts.max(initial=0))
 
 
 def _own_value(group: GroupSketch, population: Population, kind: str) -> Ints:

@@ -26,6 +26,9 @@ OPERATED = (  # what an operator leaves and no event explains
     failover_handoff,
     artefact_replay,
 )
+HIDDEN = (shared_payment, shared_phone, failover_handoff, artefact_replay)  # what strangers never have in common
+HIDDEN_BITS = 2.0  # of such ties that mark a member
+HIDDEN_SHARE = 1 / 3  # of members so marked, at which the group is nobody's crowd
 TIED = (1.0, 4.0)  # mean bits of such ties a member: from which, and at which, the frame is the group's own work
 
 
@@ -49,6 +52,14 @@ def hold(group: GroupSketch, population: Population) -> float:
     ties = member_ties(OPERATED, group, population)
     tied = clip((float(ties.mean()) - TIED[0]) / (TIED[1] - TIED[0]), 0.0, 1.0) * float((ties > TIED[0]).mean())
     return max(devoted, tied * (1.0 - declared_share(group, population)[0]))
+
+
+def hidden(group: GroupSketch, population: Population) -> float:
+    """Return how far ties that strangers never have reach, 0 to 1: fully where a third of the members have them."""
+    ties = np.zeros(group.size)
+    for tie in HIDDEN:
+        ties += np.minimum(member_ties((tie,), group, population), HIDDEN_BITS)
+    return clip(float(ties.mean()) / HIDDEN_BITS / HIDDEN_SHARE, 0.0, 1.0)
 
 
 def declared_share(group: GroupSketch, population: Population) -> tuple[float, int]:

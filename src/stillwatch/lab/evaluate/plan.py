@@ -10,7 +10,7 @@ from stillwatch.model import UsageError
 
 SPLIT = "report"
 TUNING_SEEDS = range(200)  # whatever was fitted or chosen used seeds below 200
-SEEDS = (301, 302, 303)
+SEEDS = (311, 312, 313)  # 301 to 303 were looked at while signals were mended
 
 
 @dataclass(frozen=True, slots=True)
