@@ -20,6 +20,15 @@ def test_speaks_for_a_firm_on_free_mail_that_works_from_one_server():
     assert exculpates(one_customer(firm, population))
 
 
+def test_speaks_for_two_firms_that_use_one_template():
+    firms = group(FIRM)
+    half = list(FIRM)[:15]
+    own = {account: "a" if account in half else "b" for account in FIRM}
+    domains = {account: f"{name}.example" for account, name in own.items()}
+    cards = {account: f"card-{name}" for account, name in own.items()}
+    assert exculpates(one_customer(firms, among(firms, email_domain=domains, payment_fingerprint=cards)))
+
+
 def test_a_free_mail_provider_is_nobodys_own_domain():
     ring = group(FIRM)
     everyone = same(range(SIZE), "mail.example")
@@ -38,7 +47,8 @@ def test_stays_silent_where_every_account_has_a_card_of_its_own():
     assert is_silent(one_customer(ring, among(ring, **(OPEN | {"payment_fingerprint": cards}))))
 
 
-def test_two_domains_and_two_cards_are_not_one_customer():
+def test_cards_and_domains_dealt_out_apart_are_nobodys():
     ring = group(FIRM)
-    two = {"email_domain": dealt(FIRM, ["a.example", "b.example"]), "payment_fingerprint": dealt(FIRM, ["c-1", "c-2"])}
-    assert is_silent(one_customer(ring, among(ring, **two)))
+    domains = dealt(FIRM, [f"{name}.example" for name in "abcd"])
+    cards = dealt(FIRM, [f"card-{number}" for number in range(5)])
+    assert is_silent(one_customer(ring, among(ring, email_domain=domains, payment_fingerprint=cards)))

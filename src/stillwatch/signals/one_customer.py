@@ -16,6 +16,7 @@ from stillwatch.sketch.population import Ints, Population
 
 OPEN = -4.0
 MOSTLY = 0.8  # of the members, who share both
+CUSTOMER = 8  # members with one instrument and one domain, from which each of several customers counts
 OWN = 0.5  # of a value's holders, that are members: a free mail provider's are elsewhere
 
 
@@ -27,19 +28,24 @@ OWN = 0.5  # of a value's holders, that are members: a free mail provider's are 
     runbook="Write to the domain's owner; treat the accounts as one customer, with one budget.",
 )
 def one_customer(group: GroupSketch, population: Population) -> Finding | None:
-    """Negative bits by the share of members who use the commonest instrument and share a domain, or an address, too."""
+    """Negative bits by the share of members who use one instrument and one domain, or the commonest one at one address.
+
+    Two firms that happen to use one template are two customers, each of which shows itself.
+    """
     card = _own_value(group, population, "payment_fingerprint")
-    known, holders = np.unique(card[card >= 0], return_counts=True)
-    if group.size < 2 or not len(known):
-        return None
-    pays = card == known[holders.argmax()]
     domain = _own_value(group, population, "email_domain")
-    _, names = np.unique(domain[pays & (domain >= 0)], return_counts=True)
-    share = max(int(names.max(initial=0)), _most_at_one_address(group, population, pays)) / group.size
+    if group.size < 2 or not (card >= 0).any():
+        return None
+    both = (card >= 0) & (domain >= 0)
+    _, customers = np.unique(np.stack([card[both], domain[both]]), axis=1, return_counts=True)
+    named = customers[(customers >= CUSTOMER) | (customers >= MOSTLY * group.size)]
+    paying = np.bincount(card[card >= 0])
+    place = _most_at_one_address(group, population, card == paying.argmax())
+    share = max(int(named.sum()), place) / group.size
     if share < MOSTLY:
         return None
-    because = f"{share:.0%} of members show one payment instrument, and one mail domain of their own or one address"
-    return Finding(OPEN * share, because)
+    who = f"{len(named)} customers who show themselves" if len(named) > 1 else "one customer who shows himself"
+    return Finding(OPEN * share, f"{share:.0%} of members are {who} by payment, and by mail domain or address")
 
 
 def _most_at_one_address(group: GroupSketch, population: Population, pays: npt.NDArray[np.bool_]) -> int:
