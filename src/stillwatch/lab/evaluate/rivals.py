@@ -84,8 +84,7 @@ def tell(data: Data) -> str:
     skipped = [f"{name} was not run: {row['skipped']}" for name, row in data["detectors"].items() if "skipped" in row]
     return (
         "PR-AUC at a prevalence of 1e-3: the campaign's accounts against all innocent ones, means over the logs. "
-        "stillwatch's score is `p` of the table of verdicts, which is the same for all accounts that it clears; a "
-        "rival that ranks every account gains on what neither accuses.\n\n"
+        "stillwatch's score is `p` of the table of verdicts.\n\n"
         + table(("scenario", "stillwatch", "best rival", "which"), lines)
         + "\n![PR-AUC by scenario and detector](results/pr-auc.svg)\n\nstillwatch is not ahead:\n\n"
         + said

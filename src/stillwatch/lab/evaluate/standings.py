@@ -9,6 +9,7 @@ from stillwatch.lab.evaluate.scores import mean
 from stillwatch.lab.evaluate.versus import OURS
 
 TIE = 0.005  # of PR-AUC: less is no lead
+FULL = 1.0 - TIE
 TRUE_LABELS, NOISY_LABELS = "boosting-oracle", "boosting-noisy"
 
 
@@ -37,7 +38,8 @@ def behind(data: Data) -> list[str]:
         if gap > TIE:
             said.append(f"{name}: {rival} is ahead by {gap:.3f} ({value:.3f} against {row[OURS]:.3f})")
         elif gap > -TIE:
-            said.append(f"{name}: {rival} is level ({value:.3f} against {row[OURS]:.3f})")
+            why = ": nothing is left to lead by" if row[OURS] > FULL else ""
+            said.append(f"{name}: {rival} is level ({value:.3f} against {row[OURS]:.3f}){why}")
     return said
 
 
