@@ -29,6 +29,13 @@ def test_speaks_for_two_firms_that_use_one_template():
     assert exculpates(one_customer(firms, among(firms, email_domain=domains, payment_fingerprint=cards)))
 
 
+def test_without_payments_a_firm_shows_itself_by_domain_and_address():
+    firm = group(FIRM)
+    known = {"email_domain": same(FIRM, "firm.example"), "absent": ["payment_fingerprint"]}
+    assert exculpates(one_customer(firm, among(firm, ip=same(FIRM, ["192.0.2.1"]), **known)))
+    assert is_silent(one_customer(firm, among(firm, **known)))
+
+
 def test_a_free_mail_provider_is_nobodys_own_domain():
     ring = group(FIRM)
     everyone = same(range(SIZE), "mail.example")

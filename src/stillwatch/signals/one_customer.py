@@ -24,7 +24,7 @@ OWN = 0.5  # of a value's holders, that are members: a free mail provider's are 
     "one-customer",
     axis=Axis.DECEPTION,
     family=Family.IDENTITY,
-    needs=("email_domain", "payment_fingerprint"),
+    needs=("email_domain", "payment_fingerprint|ip"),
     runbook="Write to the domain's owner; treat the accounts as one customer, with one budget.",
 )
 def one_customer(group: GroupSketch, population: Population) -> Finding | None:
@@ -32,20 +32,34 @@ def one_customer(group: GroupSketch, population: Population) -> Finding | None:
 
     Two firms that happen to use one template are two customers, each of which shows itself.
     """
-    card = _own_value(group, population, "payment_fingerprint")
     domain = _own_value(group, population, "email_domain")
-    if group.size < 2 or not (card >= 0).any():
+    if "payment_fingerprint" in population.present:
+        open_members, shown = _by_payment(group, population, domain), "payment, and by mail domain or address"
+    else:
+        open_members, shown = _by_address(group, population, domain), "mail domain and address"
+    share = open_members / max(group.size, 1)
+    if group.size < 2 or share < MOSTLY:
         return None
+    return Finding(OPEN * share, f"{share:.0%} of members belong to customers who show themselves by {shown}")
+
+
+def _by_payment(group: GroupSketch, population: Population, domain: Ints) -> int:
+    """Count members of customers with one instrument and one domain, or of the largest at one address."""
+    card = _own_value(group, population, "payment_fingerprint")
+    if not (card >= 0).any():
+        return 0
     both = (card >= 0) & (domain >= 0)
     _, customers = np.unique(np.stack([card[both], domain[both]]), axis=1, return_counts=True)
     named = customers[(customers >= CUSTOMER) | (customers >= MOSTLY * group.size)]
     paying = np.bincount(card[card >= 0])
-    place = _most_at_one_address(group, population, card == paying.argmax())
-    share = max(int(named.sum()), place) / group.size
-    if share < MOSTLY:
-        return None
-    who = f"{len(named)} customers who show themselves" if len(named) > 1 else "one customer who shows himself"
-    return Finding(OPEN * share, f"{share:.0%} of members are {who} by payment, and by mail domain or address")
+    return max(int(named.sum()), _most_at_one_address(group, population, card == paying.argmax()))
+
+
+def _by_address(group: GroupSketch, population: Population, domain: Ints) -> int:
+    """Count members of customers with one domain at one address: where nobody knows who pays, both must agree."""
+    names, sizes = np.unique(domain[domain >= 0], return_counts=True)
+    large = names[(sizes >= CUSTOMER) | (sizes >= MOSTLY * group.size)]
+    return sum(_most_at_one_address(group, population, domain == name) for name in large)
 
 
 def _most_at_one_address(group: GroupSketch, population: Population, pays: npt.NDArray[np.bool_]) -> int:
