@@ -242,3 +242,12 @@ def test_an_account_with_another_life_on_another_client_is_tied_only_by_who_it_i
     tied = weighed(findings, sketch, busy).tied
     assert not tied[:10].any()
     assert tied[10:].all()
+
+
+def test_where_declarations_are_unknown_what_speaks_for_openness_still_does():
+    sketch = ring()
+    unknown = among(sketch, absent=["org_id"])
+    open_crowd = (*without("undeclared-relation", "stack-mismatch"), said(D, Family.TIMING, -2.0, name="event-crowd"))
+    hiding = without("undeclared-relation", "stack-mismatch")
+    assert weighed(hiding, sketch, unknown).verdict is VerdictKind.SUSPECT
+    assert weighed(open_crowd, sketch, unknown).verdict is VerdictKind.CLEAR

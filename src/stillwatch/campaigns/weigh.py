@@ -178,7 +178,9 @@ def _clears(standing: _Standing, kind: VerdictKind, bar: Bars) -> bool:
     if standing.declarations_known:
         return bits[Axis.DECEPTION] >= bar.deception
     # nobody can be said to hide what the log could not show: the third axis is unknown, so never the gravest verdict,
-    # and the two others must carry its weight
+    # and the two others must carry its weight; what speaks for openness still does
+    if bits[Axis.DECEPTION] < 0:
+        return False
     surplus = bits[Axis.COORDINATION] + bits[Axis.EXTRACTION] - bar.coordination - bar.extraction
     return kind is not VerdictKind.DISTILLATION and surplus + bits[Axis.DECEPTION] >= 2 * bar.deception
 
