@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillwatch.lab.chance import below, heavy_tail, mix, stir
+from stillwatch.lab.chance import Array, below, heavy_tail, mix, stir
 from stillwatch.lab.networks import networks
 from stillwatch.lab.rhythm import EVENING, SERVICE, moments, window
 from stillwatch.lab.roster import COMPANY, newcomers, route_by
 from stillwatch.lab.stacks import rare_stack
 from stillwatch.lab.traffic import answer_in_tokens, visits
 from stillwatch.lab.world import DAY, HOUR, MINUTE, Group, World
+
+
+def _quota(rng: np.random.Generator, accounts: int, exchanges: int) -> Array:
+    """The account of each exchange, where everyone has about as many to make."""
+    return np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
 
 
 def worksheet(world: World, rng: np.random.Generator, accounts: int, exchanges: int) -> Group:
@@ -27,8 +32,7 @@ def worksheet(world: World, rng: np.random.Generator, accounts: int, exchanges: 
     route_by(rng, who, np.arange(accounts), "campus")
     who["net"], who["anchor"], who["share2"] = net, mix(net + 4)[0], 0.25
     who["author"] = mix(world.seed + 61)[0]
-    quota = np.maximum(1, rng.poisson(exchanges / accounts, accounts))
-    account = np.repeat(np.arange(accounts), quota)
+    account = _quota(rng, accounts, exchanges)
     session = world.start + int(world.span * 0.2) + rng.integers(1, 4, len(account)) * 2 * DAY + 14 * HOUR
     plan = visits(rng, who, account, session + (rng.random(len(account)) * 100 * MINUTE).astype(np.int64))
     plan["rule"] = world.rule("event.worksheet")
@@ -43,7 +47,7 @@ def remote_class(world: World, rng: np.random.Generator, accounts: int, exchange
     who["created"] = opens + (rng.exponential(10.0, accounts) * HOUR).astype(np.int64)
     who["plan"], who["org"], who["payment"] = 0, -1, 0
     who["author"] = mix(world.seed + 65)[0]
-    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    account = _quota(rng, accounts, exchanges)
     evening = stir(who["salt"][account], rng.integers(0, 3, len(account)))
     begins = opens + (1 + below(evening, 5)) * DAY + (17 + below(mix(evening), 6)) * HOUR
     plan = visits(rng, who, account, begins + (rng.random(len(account)) * 70 * MINUTE).astype(np.int64))
@@ -77,7 +81,7 @@ def kit_in_a_hall(world: World, rng: np.random.Generator, accounts: int, exchang
     who["plan"], who["org"], who["payment"], who["verification"] = 0, -1, 0, 1
     route_by(rng, who, np.arange(accounts), "office")
     who["net"], who["anchor"], who["author"] = who["net"][0], mix(world.seed + 66)[0], mix(world.seed + 67)[0]
-    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    account = _quota(rng, accounts, exchanges)
     plan = visits(rng, who, account, window(rng, len(account), opens + 6 * HOUR, opens + 46 * HOUR))
     plan["rule"], plan["system"] = world.rule("event.kit"), world.rule("event.kit.system")
     answer_in_tokens(rng, plan, 500.0, 0.6)
@@ -92,7 +96,7 @@ def workshop(world: World, rng: np.random.Generator, accounts: int, exchanges: i
     who["author"] = mix(world.seed + 68)[0]
     route_by(rng, who, np.arange(accounts), "office")
     who["net"], who["anchor"], who["share2"] = who["net"][0], mix(world.seed + 69)[0], 0.2
-    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    account = _quota(rng, accounts, exchanges)
     plan = visits(rng, who, account, window(rng, len(account), begins, begins + 3 * HOUR))
     plan["rule"] = world.rule("event.worksheet")
     answer_in_tokens(rng, plan, 550.0, 0.5)
@@ -126,7 +130,7 @@ def small_firm(world: World, rng: np.random.Generator, accounts: int, exchanges:
     who["net"], who["anchor"], who["stack"], who["share2"] = who["net"][0], mix(name + 5)[0], rare_stack(rng)[0], 0.0
     who["created"] = world.start - 20 * DAY + (rng.random(accounts) * DAY).astype(np.int64)
     who["since"], who["until"], who["profile"] = world.start + DAY, world.end, SERVICE
-    account = np.repeat(np.arange(accounts), np.maximum(1, rng.poisson(exchanges / accounts, accounts)))
+    account = _quota(rng, accounts, exchanges)
     plan = visits(rng, who, account, moments(world, rng, who, account))
     plan["rule"] = world.rule("batch.classify")
     answer_in_tokens(rng, plan, 60.0, 0.9)

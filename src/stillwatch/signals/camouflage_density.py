@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip
+from stillwatch.signals.statistics import clip, values_of
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -34,8 +34,7 @@ def camouflage_density(group: GroupSketch, population: Population) -> Finding | 
         if kind not in population.edges:
             continue
         edges = population.edges[kind]
-        spans = [slice(edges.start[a], edges.start[a + 1]) for a in group.accounts.tolist()]
-        value = np.concatenate([edges.value[span] for span in spans])
+        _, value = values_of(group.accounts, edges)
         distinct, inside = np.unique(value, return_counts=True)
         degree = edges.degree[distinct]
         weight = np.where(degree <= MOSTLY_OTHERS * group.size, inside / np.log(degree + 5.0), 0.0)

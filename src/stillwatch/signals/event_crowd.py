@@ -10,7 +10,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.statistics import clip, rest, values_of
 from stillwatch.signals.ties import hidden
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import DAY_US, HOUR_US, NEVER, Ints, Population
@@ -68,10 +68,8 @@ def _in_one_place(group: GroupSketch, population: Population) -> float:
     """Share of members that meet at an address with at least `PLACE` of them."""
     if "ip" not in population.edges:
         return 0.0
-    edges = population.edges["ip"]
-    spans = [edges.value[edges.start[a] : edges.start[a + 1]] for a in group.accounts.tolist()]
-    member = np.repeat(np.arange(group.size), [len(span) for span in spans])
-    _, code, inside = np.unique(np.concatenate(spans), return_inverse=True, return_counts=True)
+    member, address = values_of(group.accounts, population.edges["ip"])
+    _, code, inside = np.unique(address, return_inverse=True, return_counts=True)
     return float(len(np.unique(member[inside[code] >= PLACE])) / group.size)
 
 

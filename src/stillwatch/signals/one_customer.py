@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.statistics import values_of
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Ints, Population
 
@@ -66,9 +67,8 @@ def _most_at_one_address(group: GroupSketch, population: Population, pays: npt.N
     """Count those of the members given that meet at the address where most of them do."""
     if "ip" not in population.edges:
         return 0
-    edges = population.edges["ip"]
-    met = [edges.value[edges.start[a] : edges.start[a + 1]] for a in group.accounts[pays].tolist()]
-    _, counts = np.unique(np.concatenate(met), return_counts=True)
+    _, address = values_of(group.accounts[pays], population.edges["ip"])
+    _, counts = np.unique(address, return_counts=True)
     return int(counts.max(initial=0))
 
 

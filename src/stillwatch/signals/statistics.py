@@ -26,10 +26,7 @@ def co_use(accounts: Ints, edges: Edges, population: Population, crowd: float = 
     Sunter 1969 with term-frequency adjustment, restated for a group). A value with more than `crowd` accounts is a
     place, and says less the more it has, for and against.
     """
-    lengths = edges.start[accounts + 1] - edges.start[accounts]
-    member = np.repeat(np.arange(len(accounts)), lengths)
-    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    value = edges.value[np.repeat(edges.start[accounts], lengths) + offset]
+    member, value = values_of(accounts, edges)
     distinct, code, inside = np.unique(value, return_inverse=True, return_counts=True)
     org = population.organisation[accounts][member]
     _, pair, within = np.unique(code * (population.size + 1) + org + 1, return_inverse=True, return_counts=True)
@@ -41,6 +38,14 @@ def co_use(accounts: Ints, edges: Edges, population: Population, crowd: float = 
     met = np.bincount(member, share * weight, len(accounts)).astype(np.float64)
     around = np.bincount(member, shared * weight, len(accounts)).astype(np.float64)
     return _tie(met, around, len(accounts), population.size)
+
+
+def values_of(accounts: Ints, edges: Edges) -> tuple[Ints, Ints]:
+    """Return what accounts show, an entry a pair: the account's place among those given, and the value; by account."""
+    lengths = edges.start[accounts + 1] - edges.start[accounts]
+    member = np.repeat(np.arange(len(accounts)), lengths)
+    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return member, edges.value[np.repeat(edges.start[accounts], lengths) + offset]
 
 
 def near(accounts: Ints, values: Ints, width: int) -> Bits:
