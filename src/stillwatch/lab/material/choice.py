@@ -78,7 +78,7 @@ def _published(folder: Path, split: str) -> Material:
         published_rates(traffic, split),
         {kind: published_lengths(traffic, split, kind) for kind in ("conv", "code")},
         _disposable(infra / "disposable_email.json.gz", split),
-        1.3,  # the top hundredth of innocent accounts then sends a third or more of their exchanges
+        1.3,  # the busiest hundredth of ordinary accounts then sends about three tenths of their exchanges
         (
             "servegen_m-mid" if split == "report" else "servegen_m-small",
             f"azure_2023_conv, {half} half",
