@@ -458,7 +458,7 @@ def quantise(trained: Trained, curves: Sequence[tuple[float, float]]) -> intent.
     odds = (np.arange(1, 1001) - 0.5) / 1000
     logits = np.log(odds / (1 - odds))
     steps = np.array([np.ceil((logits - offset) / slope * UNIT) for slope, offset in curves]).astype(np.int64)
-    return intent.Weights(table, scale, bias, steps)
+    return intent.Weights(table, scale, bias, steps, intent.pack(table))
 
 
 def write_model(out: Path, weights: intent.Weights, points: tuple[int, int]) -> None:

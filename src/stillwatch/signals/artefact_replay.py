@@ -28,6 +28,8 @@ CAP = 10.0
 def artefact_replay(group: GroupSketch, population: Population) -> Finding | None:
     """Bits from replays across accounts that share no declared organisation."""
     replays = population.replays
+    if not len(replays.minted):
+        return None
     inside = np.isin(replays.minted, group.accounts) & np.isin(replays.submitted, group.accounts)
     org = population.organisation
     inside &= (org[replays.minted] < 0) | (org[replays.minted] != org[replays.submitted])

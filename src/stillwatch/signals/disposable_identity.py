@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.statistics import Rest, clip
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -27,13 +27,18 @@ MIN_ALIKE = 20  # other accounts of a plan, below which everyone is compared wit
 def disposable_identity(group: GroupSketch, population: Population) -> Finding | None:
     """Bits of members with weak verification, against all other accounts of the members' plans."""
     weak = population.weak
-    others = rest(population, group.accounts)
-    if not len(others):
+    others = Rest(group, population)
+    if not others.size:
         return None
-    inside = float(weak[group.accounts].mean())
-    plans, counts = np.unique(population.plan[group.accounts], return_counts=True)
-    alike = [weak[others[population.plan[others] == plan]] for plan in plans]
-    usual = [float(part.mean()) if len(part) >= MIN_ALIKE else float(weak[others].mean()) for part in alike]
+    own = weak[group.accounts]
+    inside = float(own.mean())
+    plans, code, counts = np.unique(population.plan[group.accounts], return_inverse=True, return_counts=True)
+    ours = np.bincount(code, own)
+    usual = []
+    for plan, size, few in zip(plans.tolist(), counts.tolist(), ours.tolist(), strict=True):
+        alike, weak_alike = population.weak_on_plan[plan]
+        enough = alike - size >= MIN_ALIKE
+        usual.append((weak_alike - few) / (alike - size) if enough else others.share(weak))
     outside = float(np.average(usual, weights=counts))  # who pays nothing shows little, everywhere
     bits = clip(2.0 * float(np.log2((inside + 0.1) / (outside + 0.1))), 0.0, CAP)
     because = f"{inside:.0%} of members are weakly verified ({outside:.0%} on like plans)"

@@ -10,10 +10,10 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, rest, values_of
+from stillwatch.signals.statistics import clip, values_of
 from stillwatch.signals.ties import hidden
 from stillwatch.sketch.groups import GroupSketch
-from stillwatch.sketch.population import DAY_US, HOUR_US, NEVER, Ints, Population
+from stillwatch.sketch.population import DAY_US, HOUR_US, NEVER, Ints, Population, share_that_differ
 
 EXPLAINED = -4.5
 WINDOW = 3 * DAY_US  # within which an event brings people together
@@ -51,17 +51,23 @@ def event_crowd(group: GroupSketch, population: Population) -> Finding | None:
 def _at_one_time(group: GroupSketch, population: Population) -> float:
     """Share of members that signed up, or began, in one window, beyond the share of everyone that did."""
     best = 0.0
-    began = population.usage["first_ts"]
-    for moments in (population.created_at, began):
-        own, everyone = moments[group.accounts], moments[rest(population, group.accounts)]
-        own, everyone = np.sort(own[own != NEVER]), everyone[everyone != NEVER]
-        if len(own) < group.size / 2 or not len(everyone):
+    created, began = population.created_at, population.usage["first_ts"]
+    for moments, everyone in ((created, population.creations), (began, population.beginnings)):
+        own = moments[group.accounts]
+        own = np.sort(own[own != NEVER])
+        others = len(everyone) - len(own)
+        if len(own) < group.size / 2 or not others:
             continue
         inside = np.searchsorted(own, own + WINDOW, side="right") - np.arange(len(own))
         first = own[int(inside.argmax())]
-        usual = float(((everyone >= first) & (everyone <= first + WINDOW)).mean())
+        usual = (_between(everyone, first) - _between(own, first)) / others
         best = max(best, (float(inside.max()) / group.size - usual) / max(1.0 - usual, 0.05))
     return max(best, 0.0)
+
+
+def _between(moments: Ints, first: int) -> int:
+    """Count the moments, given ascending, within one window."""
+    return int(np.searchsorted(moments, first + WINDOW, side="right") - np.searchsorted(moments, first))
 
 
 def _in_one_place(group: GroupSketch, population: Population) -> float:
@@ -97,13 +103,6 @@ def _own_machines(group: GroupSketch, population: Population) -> float:
     if "stack_asn" not in population.edges:
         return 0.0
     edges = population.edges["stack_asn"]
-    known = edges.start[1:] > edges.start[:-1]
-    own = np.intersect1d(group.accounts, np.flatnonzero(known))
-    usual = _differ(edges.value[edges.start[:-1][known]])
-    return clip(_differ(edges.value[edges.start[own]]) / usual, 0.0, 1.0) if usual > 0 else 0.0
-
-
-def _differ(values: Ints) -> float:
-    _, counts = np.unique(values, return_counts=True)
-    total = counts.sum()
-    return 1.0 - float((counts * (counts - 1)).sum()) / max(float(total) * (total - 1), 1.0)
+    own = group.accounts[edges.shown[group.accounts]]
+    usual = edges.differ
+    return clip(share_that_differ(edges.value[edges.start[own]]) / usual, 0.0, 1.0) if usual > 0 else 0.0

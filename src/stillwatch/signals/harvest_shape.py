@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.statistics import Rest, clip
 from stillwatch.signals.ties import hold
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
@@ -29,18 +29,18 @@ def harvest_shape(group: GroupSketch, population: Population) -> Finding | None:
     """Bits of single-turn share, output for input, and answers that fill their limit, against all other accounts."""
     if group.exchanges < MIN_EXCHANGES:
         return None
-    others = rest(population, group.accounts)
-    if not len(others):
+    others = Rest(group, population)
+    if not others.size:
         return None
     bits, words = 0.0, []
     if "turns" in population.present:
         single = group.sums["single"].sum() / group.exchanges
-        usual = population.usage["single"][others].sum() / max(population.usage["exchanges"][others].sum(), 1)
-        bits += 2.0 * (float(single) - float(usual))
+        usual = others.a_exchange("single")
+        bits += 2.0 * (float(single) - usual)
         words.append(f"{single:.0%} single-turn ({usual:.0%} elsewhere)")
     if {"input_tokens", "output_tokens"} <= population.present:
         ratio = float(group.sums["output_tokens"].sum() / max(group.sums["input_tokens"].sum(), 1))
-        totals = [float(population.usage[name][others].sum()) for name in ("output_tokens", "input_tokens")]
+        totals = [float(others.sum(name)) for name in ("output_tokens", "input_tokens")]
         usual_ratio = totals[0] / max(totals[1], 1.0)
         bits += clip(0.5 * float(np.log2((ratio + 0.1) / (usual_ratio + 0.1))), -1.0, 1.0)
         words.append(f"{ratio:.1f} output tokens an input token ({usual_ratio:.1f})")

@@ -26,9 +26,9 @@ CAP = 3.0
 )
 def joint_onset(group: GroupSketch, population: Population) -> Finding | None:
     """Bits by which members start within six hours of each other, against the starts of all other frames."""
-    foreign = population.atoms.sums["first_ts"][~np.isin(population.atoms.frame, group.frames)]
-    starts = np.concatenate([group.sums["first_ts"], foreign])
-    bits = np.clip(near(np.arange(group.size), starts, WIDTH), -1.0, CAP)
+    atoms = population.atoms
+    own = atoms.starts_within(group.frames)
+    bits = np.clip(near(group.sums["first_ts"], atoms.starts, WIDTH, apart=own), -1.0, CAP)
     mean = float(bits.mean())
     if mean <= 0.05:
         return None

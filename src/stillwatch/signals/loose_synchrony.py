@@ -9,6 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.counting import meetings
 from stillwatch.signals.statistics import clip
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import DAY_US, Ints, Population
@@ -39,11 +40,10 @@ def loose_synchrony(group: GroupSketch, population: Population) -> Finding | Non
     chance = np.random.default_rng(group.size)  # fixed by the sketch: same input, same bytes
     minute = minute - first * 1_440
     shifts = chance.integers(0, days, (SHUFFLES, group.size))
-    shifted = [_on_other_days(minute, shift[member], int(first), days) for shift in shifts]
+    shifted = np.stack([_on_other_days(minute, shift[member], int(first), days) for shift in shifts])
     best, best_scale = 0.0, 0
     for scale in SCALES_MIN:
-        seen = _meetings(member, minute, scale)
-        null = [_meetings(member, moved, scale) for moved in shifted]
+        seen, *null = meetings(member, minute, shifted, scale)
         mean, spread = float(np.mean(null)), float(np.std(null)) + np.sqrt(np.mean(null) + 1)
         if (seen - mean) / spread >= Z_BAR:
             bits = float(np.log2((seen + 10) / (mean + 10)))
@@ -65,10 +65,3 @@ def _on_other_days(minute: Ints, by: Ints, first: int, days: int) -> Ints:
         at = off[day] == kind
         moved[at] = own[(np.searchsorted(own, day[at]) + by[at]) % len(own)]
     return moved * 1_440 + clock
-
-
-def _meetings(member: Ints, minute: Ints, scale: int) -> int:
-    """Count pairs of members active in the same bin, from distinct (member, bin)."""
-    pairs = np.unique((minute // scale) * (int(member.max()) + 1) + member)
-    _, crowd = np.unique(pairs // (int(member.max()) + 1), return_counts=True)
-    return int((crowd * (crowd - 1) // 2).sum())

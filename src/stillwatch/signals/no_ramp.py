@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.statistics import Rest, clip
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import DAY_US, NEVER, Population
 
@@ -29,11 +29,11 @@ def no_ramp(group: GroupSketch, population: Population) -> Finding | None:
     busy = population.usage["first_day"] >= np.maximum(MIN_EXCHANGES, population.usage["exchanges"] // 14)
     known = population.created_at != NEVER
     fresh = known & (population.usage["first_ts"] - population.created_at < 2 * DAY_US)
-    others = rest(population, group.accounts)
-    if not len(others):
+    others = Rest(group, population)
+    if not others.size:
         return None
     inside = float((busy & fresh)[group.accounts].mean())
-    outside = float((busy & fresh)[others].mean())
+    outside = others.share(busy & fresh)
     bits = clip(float(np.log2((inside + 0.05) / (outside + 0.05))), 0.0, CAP)
     because = f"{inside:.0%} of members were at full load within 2 days of signup ({outside:.0%} elsewhere)"
     return Finding(bits, because) if bits > 0.1 else None

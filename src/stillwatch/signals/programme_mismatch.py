@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, devotion, rest
+from stillwatch.signals.statistics import Rest, clip, devotion
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -26,11 +26,11 @@ CAP = 2.0
 def programme_mismatch(group: GroupSketch, population: Population) -> Finding | None:
     """Bits of members in a programme, against all others, where nearly every exchange is new and single-turn."""
     enrolled = population.enrolled
-    others = rest(population, group.accounts)
-    if not len(others):
+    others = Rest(group, population)
+    if not others.size:
         return None
     inside = float(enrolled[group.accounts].mean())
-    outside = float(enrolled[others].mean())
+    outside = others.share(enrolled)
     devoted = float(np.median(devotion(group, population)))
     harvest = (
         devoted

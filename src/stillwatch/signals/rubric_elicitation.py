@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, over, rest
+from stillwatch.signals.statistics import Rest, clip, over
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -27,10 +27,10 @@ def rubric_elicitation(group: GroupSketch, population: Population) -> Finding | 
     if group.exchanges < MIN_EXCHANGES:
         return None
     share = float(group.sums["rubric"].sum()) / group.exchanges
-    others = rest(population, group.accounts)
-    if not len(others):
+    others = Rest(group, population)
+    if not others.size:
         return None
-    base = float(population.usage["rubric"][others].sum() / max(population.usage["exchanges"][others].sum(), 1))
+    base = others.a_exchange("rubric")
     bits = clip(over(share, base, 0.02), 0.0, CAP) if share >= 0.1 else 0.0
     because = f"{share:.0%} of exchanges ask for numeric grades against a rubric; {base:.1%} elsewhere"
     return Finding(bits, because, group.cites) if bits > 0.1 else None

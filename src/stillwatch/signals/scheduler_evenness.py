@@ -9,7 +9,8 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import rest, share_near
+from stillwatch.signals.counting import spread_of_rest
+from stillwatch.signals.statistics import share_near
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Ints, Population
 
@@ -35,11 +36,10 @@ def scheduler_evenness(group: GroupSketch, population: Population) -> Finding | 
     what counts is how even the loads are, not how large.
     """
     own = group.sums["exchanges"]
-    others = rest(population, group.accounts)
-    if group.size < MIN_MEMBERS or np.median(own) < MIN_VOLUME or not len(others):
+    if group.size < MIN_MEMBERS or np.median(own) < MIN_VOLUME or group.size == population.size:
         return None
-    usual = np.log2(np.maximum(population.usage["exchanges"][others], 1))
-    spread = max(1.4826 * float(np.median(np.abs(usual - np.median(usual)))), MIN_SPREAD)
+    usual = population.activity
+    spread = max(1.4826 * spread_of_rest(usual.values, usual.places(group.accounts))[1], MIN_SPREAD)
     chance = 2 * WIDTH / OCTAVE / (spread * np.sqrt(2 * np.pi))
     bits = np.clip(share_near(_log(own), WIDTH, min(chance, 0.95)), -1.0, CAP)
     mean = float(bits.mean())

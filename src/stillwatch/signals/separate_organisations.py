@@ -9,7 +9,6 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import rest
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Ints, Population
 
@@ -30,11 +29,12 @@ def separate_organisations(group: GroupSketch, population: Population) -> Findin
     orgs = population.organisation[group.accounts]
     named = orgs[orgs >= 0]
     names = len(np.unique(named))
-    others = rest(population, group.accounts)
-    if names < MIN_ORGANISATIONS or not len(others):
+    others = population.size - group.size
+    if names < MIN_ORGANISATIONS or not others:
         return None
-    usual = _organisations(others, population) / len(others)
-    share = _organisations(group.accounts, population) / group.size
+    inside = _organisations(group.accounts, population)
+    usual = (population.named_checked + UNCHECKED * population.named_unchecked - inside) / others
+    share = inside / group.size
     spread = names / len(named)
     bits = STRANGERS * min(share / max(usual, 0.01), 1.0) * min(2.0 * spread, 1.0)
     return Finding(bits, f"members declare {names} different organisations") if bits < -0.1 else None

@@ -26,7 +26,7 @@ CAP = 4.0
 )
 def signup_burst(group: GroupSketch, population: Population) -> Finding | None:
     """Bits by which members were created near other members, at the best of three time scales."""
-    scales = [near(group.accounts, population.created_at, width) for width in WIDTHS]
+    scales = [near(population.created_at[group.accounts], population.creations, width) for width in WIDTHS]
     best = max(scales, key=lambda bits: float(bits.mean()))
     bits = np.clip(best - np.log2(len(WIDTHS)) / 4, -1.0, CAP)  # three tries, strongly dependent
     mean = float(bits.mean())

@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, rest
+from stillwatch.signals.statistics import Rest, clip
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -26,11 +26,11 @@ CAP = 3.0
 def stack_mismatch(group: GroupSketch, population: Population) -> Finding | None:
     """Bits of members with three or more networks and one client, against all other accounts."""
     odd = (population.usage["asns"] >= 3) & (population.usage["stacks"] <= 1)
-    others = rest(population, group.accounts)
-    if not len(others):
+    others = Rest(group, population)
+    if not others.size:
         return None
     inside = float(odd[group.accounts].mean())
-    outside = float(odd[others].mean())
+    outside = others.share(odd)
     bits = clip(float(np.log2((inside + 0.02) / (outside + 0.02))), 0.0, CAP)
     because = f"{inside:.0%} of members use one client from 3 or more networks ({outside:.0%} elsewhere)"
     return Finding(bits, because, group.cites) if bits > 0.1 and inside >= 0.1 else None

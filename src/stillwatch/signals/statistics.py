@@ -7,9 +7,13 @@ everywhere; the prior weight keeps one coincidence from deciding.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.signals.base import Bits, Finding
+from stillwatch.signals.counting import shared_values
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import NEVER, Edges, Ints, Population
 
@@ -27,16 +31,8 @@ def co_use(accounts: Ints, edges: Edges, population: Population, crowd: float = 
     place, and says less the more it has, for and against.
     """
     member, value = values_of(accounts, edges)
-    distinct, code, inside = np.unique(value, return_inverse=True, return_counts=True)
-    org = population.organisation[accounts][member]
-    _, pair, within = np.unique(code * (population.size + 1) + org + 1, return_inverse=True, return_counts=True)
-    own = np.where(org >= 0, within[pair], 1)  # itself, and its declared colleagues in the group
-    others = edges.degree[distinct][code] - own
-    shared = others > 0
-    share = np.where(shared, (inside[code] - own) / np.maximum(others, 1), 0.0)
-    weight = np.minimum(1.0, crowd / np.maximum(edges.degree[distinct][code], 1))
-    met = np.bincount(member, share * weight, len(accounts)).astype(np.float64)
-    around = np.bincount(member, shared * weight, len(accounts)).astype(np.float64)
+    shown = member, value, population.organisation[accounts][member]
+    met, around = shared_values(shown, edges, len(accounts), crowd)
     return _tie(met, around, len(accounts), population.size)
 
 
@@ -48,16 +44,21 @@ def values_of(accounts: Ints, edges: Edges) -> tuple[Ints, Ints]:
     return member, edges.value[np.repeat(edges.start[accounts], lengths) + offset]
 
 
-def near(accounts: Ints, values: Ints, width: int) -> Bits:
-    """Return the bits that tie each member to the group by having a value within ±`width` of other members'."""
-    known = values[values != NEVER]
-    own = values[accounts]
-    everyone, group = np.sort(known), np.sort(own[own != NEVER])
-    around = _within(everyone, own, width) - 1
-    inside = _within(group, own, width) - 1
+def near(own: Ints, everyone: Ints, width: int, apart: Ints | None = None) -> Bits:
+    """Return the bits that tie each member to the group by having a value within ±`width` of other members'.
+
+    `own` holds a value a member, NEVER where not known; `everyone` all known values, ascending, theirs among them.
+    Where `apart` is given, it holds those of everyone that are not compared with, and `own` comes on top of the rest.
+    """
+    group = np.sort(own[own != NEVER])
+    around, total = _within(everyone, own, width), len(everyone)
+    inside = _within(group, own, width)
+    if apart is not None:
+        around = around - _within(apart, own, width) + inside
+        total += len(group) - len(apart)
     unknown = own == NEVER
-    inside, around = np.where(unknown, 0, inside), np.where(unknown, 0, around)
-    return _tie(inside.astype(float), around.astype(float), len(group), len(known))
+    inside, around = np.where(unknown, 0, inside - 1), np.where(unknown, 0, around - 1)
+    return _tie(inside.astype(float), around.astype(float), len(group), total)
 
 
 def share_near(values: Ints, width: int, chance: float) -> Bits:
@@ -85,11 +86,29 @@ def over(inside: float, outside: float, floor: float) -> float:
     return float(np.log2((inside + floor) / (outside + floor)))
 
 
-def rest(population: Population, accounts: Ints) -> Ints:
-    """Return the indices of accounts outside a group."""
-    mask = np.ones(population.size, np.bool_)
-    mask[accounts] = False
-    return np.flatnonzero(mask)
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Everyone who is not in a group, by what is left of the totals."""
+
+    group: GroupSketch
+    population: Population
+
+    @property
+    def size(self) -> int:
+        """How many accounts there are outside the group."""
+        return self.population.size - self.group.size
+
+    def sum(self, name: str) -> int:
+        """Sum one of USAGE_COLUMNS over them."""
+        return int(self.population.totals[name] - self.population.usage[name][self.group.accounts].sum())
+
+    def share(self, marked: npt.NDArray[np.bool_]) -> float:
+        """Return which share of them is marked, of a mark for every account."""
+        return float((np.count_nonzero(marked) - np.count_nonzero(marked[self.group.accounts])) / self.size)
+
+    def a_exchange(self, name: str) -> float:
+        """Sum of a column over them for each of their exchanges."""
+        return float(self.sum(name) / max(self.sum("exchanges"), 1))
 
 
 def devotion(group: GroupSketch, population: Population) -> Bits:

@@ -9,6 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.counting import spread_of_rest
 from stillwatch.signals.statistics import clip
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
@@ -28,14 +29,13 @@ def subscription_to_usage(group: GroupSketch, population: Population) -> Finding
     """Bits of the median member's output over its plan's median, robust z of logarithms."""
     scores: list[float] = []
     for plan in np.unique(population.plan[group.accounts]):
-        same = population.plan == plan
-        same[group.accounts] = False
-        if plan < 0 or same.sum() < MIN_PEERS:
+        mine = group.accounts[population.plan[group.accounts] == plan]
+        usual = population.volume_on_plan.get(int(plan))
+        if usual is None or len(usual.values) - len(mine) < MIN_PEERS:
             continue
-        middle = float(np.median(population.volume[same]))
-        spread = 1.4826 * float(np.median(np.abs(population.volume[same] - middle))) + 0.25
-        mine = population.volume[group.accounts][population.plan[group.accounts] == plan]
-        scores.extend(((mine - middle) / spread).tolist())
+        middle, deviation = spread_of_rest(usual.values, usual.places(mine))
+        spread = 1.4826 * deviation + 0.25
+        scores.extend(((population.volume[mine] - middle) / spread).tolist())
     if not scores:
         return None
     z = float(np.median(scores))

@@ -20,7 +20,7 @@ from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
 from stillwatch.sketch.intent import CAPABILITIES, read_intent
 from stillwatch.sketch.templates import TemplateCounts, key_prompts
-from stillwatch.sketch.text import SketchKey, hash_strings
+from stillwatch.sketch.text import SketchKey, distinct_texts, hash_strings
 
 PASSED_ON = (
     "exchange_id", "ts", "account_id", "model", "turns", "input_tokens", "output_tokens", "max_tokens", "temperature",
@@ -69,7 +69,7 @@ def sketch_exchanges(engine: Engine, exchanges: Ingested, key: SketchKey) -> tup
         prompts = engine.fold(counted, partial(TemplateCounts, key, log2_size=size), _count_prompts)
     if "system_prompt" in exchanges.present:
         systems = engine.fold(
-            source.select("system_prompt"), partial(TemplateCounts, key, log2_size=SYSTEMS), _count_prompts
+            source.select("system_prompt"), partial(TemplateCounts, key, log2_size=SYSTEMS), _count_systems
         )
     wanted = [*PASSED_ON, "prompt", "system_prompt", "tools", "template_key", "fill_hash"]
     stage = partial(_sketch_batch, key=key, prompts=prompts if has_text else None, systems=systems)
@@ -82,6 +82,10 @@ def sketch_exchanges(engine: Engine, exchanges: Ingested, key: SketchKey) -> tup
 
 def _count_prompts(state: TemplateCounts, batch: pa.RecordBatch) -> None:
     state.fold(batch.column(0))
+
+
+def _count_systems(state: TemplateCounts, batch: pa.RecordBatch) -> None:
+    state.fold_repeated(batch.column(0))
 
 
 def _sketch_batch(
@@ -103,15 +107,12 @@ def _sketch_batch(
         template = hash_strings(batch.column("template_key"), key)
         fill = hash_strings(batch.column("fill_hash"), key)
     intent = read_intent(text, system)
-    tools = batch.column("tools")
-    joined = pc.binary_join(tools.cast(pa.list_(pa.string())), "\x1f")
-    framed = key_prompts(systems, system)
+    tools, used = distinct_texts(pc.binary_join(batch.column("tools").cast(pa.list_(pa.string())), "\x1f"))
     made = {
         "template_key": template,
         "fill_hash": fill,
-        "system_key": np.where(framed.template_key != 0, framed.template_key, hash_strings(system, key))
-        ^ _systems(system),
-        "tools_key": hash_strings(joined, key),
+        "system_key": _key_systems(system, key, systems),
+        "tools_key": hash_strings(tools, key)[used],
         "trace": (intent.trace >= LIKELY).astype(np.int8),
         "rubric": (intent.rubric >= LIKELY).astype(np.int8),
         "capability": intent.capability.astype(np.int8),
@@ -120,9 +121,16 @@ def _sketch_batch(
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _systems(system: pa.Array) -> npt.NDArray[np.int64]:
-    """Keep keys of system prompts apart from template keys: both name frames, in one column of atoms."""
-    return np.where(pc.is_valid(system).to_numpy(zero_copy_only=False), SYSTEM, 0)
+def _key_systems(system: pa.Array, key: SketchKey, systems: TemplateCounts) -> npt.NDArray[np.int64]:
+    """Key system prompts by their template, or else by the whole text; apart from template keys, as both name frames.
+
+    One column of atoms holds both kinds. A null is 0.
+    """
+    texts, place = distinct_texts(system)
+    framed = key_prompts(systems, texts).template_key
+    keys = np.where(framed != 0, framed, hash_strings(texts, key)) ^ SYSTEM
+    keys[-1] = 0  # no system prompt
+    return keys[place]
 
 
 def _shape(table: ir.Table) -> ir.Table:

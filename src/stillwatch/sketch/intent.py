@@ -28,6 +28,7 @@ from stillwatch.sketch.text import (
     SEPARATOR,
     WORD,
     _decode,
+    distinct_texts,
     tables,
     text_buffers,
 )
@@ -40,7 +41,9 @@ OTHER = 0  # also the answer for no text at all
 GRADING = CAPABILITIES.index("grading")  # what a rubric is read as
 EVEN_ODDS = 500  # permille from which it is
 TRACE, RUBRIC = len(CAPABILITIES), len(CAPABILITIES) + 1  # columns of the weights, after the capabilities
-COLUMNS = 16  # one row of weights is 16 bytes: a quarter of a cache line
+COLUMNS = 16  # one row of weights
+OFFSET = 128
+MOST_LANES = 256  # numbers of up to 255 that a lane of 16 bits can hold
 
 BUCKET_BITS = 17
 HEAD_BYTES, TAIL_BYTES = 2048, 1536  # about 300 and 200 words: instructions stand at the ends of a long prompt
@@ -69,6 +72,7 @@ class Weights(NamedTuple):
     scale: npt.NDArray[np.int64]  # what one unit of each column is worth, so that columns compare
     bias: npt.NDArray[np.int64]
     steps: npt.NDArray[np.int64]  # (2, 1000): the least score that is worth 1, 2, … 1000 permille
+    lanes: npt.NDArray[np.uint64]  # the table again, for adding four answers at once: see `pack`
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class IntentModel:
         """Read the intent of each exchange; see `read_intent`."""
         asked = _score(prompt, self.weights)
         if system is not None:
-            asked = _combine(asked, _score(system, self.weights))
+            asked = _combine(asked, _score_repeated(system, self.weights))
         return _conclude(asked, self.weights)
 
 
@@ -106,9 +110,19 @@ def read_model(path: Path) -> IntentModel:
             stored["scale"],
             stored["bias"],
             np.ascontiguousarray(stored["steps"]),
+            pack(stored["table"]),
         )
         trace_at, rubric_at = (int(value) for value in stored["operating_points"])
         return IntentModel(weights, str(stored["corpus_hash"]), trace_at, rubric_at)
+
+
+def pack(table: npt.NDArray[np.int8]) -> npt.NDArray[np.uint64]:
+    """Return rows of sixteen small numbers as four words of four 16-bit lanes, each 128 more so that none is negative.
+
+    A lane holds the sum of MOST_LANES numbers. Adding four words is several times as fast as adding sixteen numbers.
+    """
+    shifted = (table.astype(np.int16) + OFFSET).astype("<u2")
+    return np.ascontiguousarray(shifted).view("<u8").astype(np.uint64)
 
 
 def read_intent(prompt: pa.Array | pa.ChunkedArray, system: pa.Array | pa.ChunkedArray | None = None) -> Intent:
@@ -264,9 +278,37 @@ def _isqrt16(value):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _drain(sums, added, into):  # type: ignore[no-untyped-def]
+    """Add what the lanes hold to the sums of a block."""
+    for word in range(4):
+        for lane in range(4):
+            part = np.int64((sums[word] >> np.uint64(16 * lane)) & _LOW)
+            into[4 * word + lane] += np.int32(part - OFFSET * added)
+
+
+@njit(nogil=True, cache=True)
+def _add_up(buckets, spots, count, lanes, blocks):  # type: ignore[no-untyped-def]
+    """Add the weights of every feature to its block. Spots ascend, so that one block is summed at a time."""
+    begin = 0
+    while begin < count:
+        block = spots[begin] // BLOCK
+        one, two, three, four = _NONE, _NONE, _NONE, _NONE
+        at = begin
+        while at < count and at - begin < MOST_LANES and spots[at] // BLOCK == block:
+            bucket = np.uint64(buckets[at])
+            one += lanes[bucket, 0]
+            two += lanes[bucket, 1]
+            three += lanes[bucket, 2]
+            four += lanes[bucket, 3]
+            at += 1
+        _drain((one, two, three, four), at - begin, blocks[block])
+        begin = at
+
+
+@njit(nogil=True, cache=True)
 def _score_texts(buffers, tables, weights, scores, counts):  # type: ignore[no-untyped-def]
     data, offsets, valid = buffers
-    table, scale, bias, _ = weights
+    _, scale, bias, _, lanes = weights
     out = (np.empty(_FEATURES, np.int32), np.empty(_FEATURES, np.int32), np.empty(_SEEN, np.int64))
     buckets, spots, _ = out
     blocks = np.zeros((_BLOCKS, COLUMNS), np.int32)
@@ -282,10 +324,7 @@ def _score_texts(buffers, tables, weights, scores, counts):  # type: ignore[no-u
             continue
         used = spots[count - 1] // BLOCK + 1
         blocks[:used] = 0
-        for at in range(count):
-            block, bucket = spots[at] // BLOCK, buckets[at]
-            for column in range(COLUMNS):
-                blocks[block, column] += table[bucket, column]
+        _add_up(buckets, spots, count, lanes, blocks)
         root = _isqrt16(count)
         sums[:] = 0
         for block in range(used):
@@ -314,6 +353,13 @@ def _score(array: pa.Array | pa.ChunkedArray, weights: Weights) -> _Scores:
     scores = _Scores(np.empty((rows, COLUMNS), np.int64), np.empty(rows, np.int64))
     _score_texts(buffers, tables(), weights, scores.values, scores.features)
     return scores
+
+
+def _score_repeated(array: pa.Array | pa.ChunkedArray, weights: Weights) -> _Scores:
+    """Do what `_score` does for a column whose texts repeat: each is read once."""
+    texts, place = distinct_texts(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
+    scores = _score(texts, weights)
+    return _Scores(scores.values[place], scores.features[place])
 
 
 def _combine(prompt: _Scores, system: _Scores) -> _Scores:

@@ -29,7 +29,7 @@ USAGE_COLUMNS = (
 ATOM_COLUMNS = ("exchanges", "first_ts", "last_ts")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the room below is made once
 class Edges:
     """Which accounts show which values of one attribute: a bipartite graph, one row an edge."""
 
@@ -39,8 +39,23 @@ class Edges:
     degree: Ints  # accounts that show each value
     start: Ints  # edges of account i are start[i]:start[i + 1]
 
+    @cached_property
+    def room(self) -> npt.NDArray[np.int32]:
+        """One zero a value, for a kernel to count in; it leaves zeros behind."""
+        return np.zeros(len(self.labels), np.int32)
 
-@dataclass(frozen=True, slots=True)
+    @cached_property
+    def shown(self) -> npt.NDArray[np.bool_]:
+        """Accounts that show any value."""
+        return self.start[1:] > self.start[:-1]
+
+    @cached_property
+    def differ(self) -> float:
+        """Share of pairs of accounts whose first value differs."""
+        return share_that_differ(self.value[self.start[:-1][self.shown]])
+
+
+@dataclass(frozen=True)  # no slots: the views below are computed once
 class Atoms:
     """Exchanges of one account within one frame: the smallest thing that a campaign can be made of.
 
@@ -51,6 +66,22 @@ class Atoms:
     frame: Ints
     sums: dict[str, Ints]
 
+    @cached_property
+    def starts(self) -> Ints:
+        """When each atom began, ascending; µs."""
+        return np.sort(self.sums["first_ts"])
+
+    @cached_property
+    def _by_frame(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.frame, kind="stable")
+        return self.frame[order], self.sums["first_ts"][order]
+
+    def starts_within(self, frames: Ints) -> Ints:
+        """When the atoms of some frames began, ascending; µs."""
+        frame, starts = self._by_frame
+        first, last = np.searchsorted(frame, frames), np.searchsorted(frame, frames, side="right")
+        return np.sort(np.concatenate([starts[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)]))
+
 
 @dataclass(frozen=True, slots=True)
 class Replays:
@@ -60,6 +91,28 @@ class Replays:
     submitted: Ints
     times: Ints
     cites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """One value for each account, or for those that have one, ascending, and each account's place (-1: it has none)."""
+
+    values: npt.NDArray[np.float64]
+    place: Ints
+
+    @staticmethod
+    def of(values: npt.NDArray[np.float64]) -> Ordered:
+        """Order values, one an account; NaN is none."""
+        order = np.argsort(values, kind="stable")  # NaN comes last
+        known = order[: len(values) - int(np.isnan(values).sum())]
+        place = np.full(len(values), -1, np.int64)
+        place[known] = np.arange(len(known))
+        return Ordered(values[known], place)
+
+    def places(self, accounts: Ints) -> Ints:
+        """The places of those of some accounts that have a value, ascending."""
+        found = self.place[accounts]
+        return np.sort(found[found >= 0])
 
 
 @dataclass(frozen=True)  # no slots: the views below are computed once
@@ -91,6 +144,39 @@ class Population:
         return len(self.ids)
 
     @cached_property
+    def totals(self) -> dict[str, int]:
+        """Each of USAGE_COLUMNS summed over all accounts; times make no sense here."""
+        return {name: int(column.sum()) for name, column in self.usage.items()}
+
+    @cached_property
+    def creations(self) -> Ints:
+        """When accounts were created, where known, ascending; µs."""
+        return np.sort(self.created_at[self.created_at != NEVER])
+
+    @cached_property
+    def beginnings(self) -> Ints:
+        """When accounts were first seen, ascending; µs."""
+        return np.sort(self.usage["first_ts"])
+
+    @cached_property
+    def activity(self) -> Ordered:
+        """Exchanges of each account, log2, in order."""
+        return Ordered.of(np.log2(np.maximum(self.usage["exchanges"], 1)))
+
+    @cached_property
+    def weak_on_plan(self) -> dict[int, tuple[int, int]]:
+        """How many accounts each plan has (-1: none), and how many of them are weakly verified."""
+        plans, code = np.unique(self.plan, return_inverse=True)
+        sizes, weak = np.bincount(code), np.bincount(code, self.weak)
+        return {int(plan): (int(size), int(few)) for plan, size, few in zip(plans, sizes, weak, strict=True)}
+
+    @cached_property
+    def volume_on_plan(self) -> dict[int, Ordered]:
+        """The volumes of the accounts on each plan, in order."""
+        plans = np.unique(self.plan[self.plan >= 0]).tolist()
+        return {plan: Ordered.of(np.where(self.plan == plan, self.volume, np.nan)) for plan in plans}
+
+    @cached_property
     def weak(self) -> npt.NDArray[np.bool_]:
         """Accounts that gave no more than a mail address."""
         return np.array([(word or "none") in ("none", "email") for word in self.words["verification"]], np.bool_)
@@ -99,6 +185,16 @@ class Population:
     def checked(self) -> npt.NDArray[np.bool_]:
         """Accounts with a business check behind them."""
         return np.array([word == "business" for word in self.words["verification"]], np.bool_)
+
+    @cached_property
+    def named_checked(self) -> int:
+        """How many accounts declare an organisation with a business check behind it."""
+        return int(np.count_nonzero((self.organisation >= 0) & self.checked))
+
+    @cached_property
+    def named_unchecked(self) -> int:
+        """How many accounts declare an organisation without such a check."""
+        return int(np.count_nonzero((self.organisation >= 0) & ~self.checked))
 
     @cached_property
     def enrolled(self) -> npt.NDArray[np.bool_]:
@@ -153,6 +249,13 @@ def summarise_accounts(
         start=int(columns["first_ts"].min(initial=np.iinfo(np.int64).max)),
         end=int(columns["last_ts"].max(initial=0)),
     )
+
+
+def share_that_differ(values: Ints) -> float:
+    """Return the share of pairs of values that differ, 0 to 1."""
+    _, counts = np.unique(values, return_counts=True)
+    total = counts.sum()
+    return 1.0 - float((counts * (counts - 1)).sum()) / max(float(total) * (total - 1), 1.0)
 
 
 def usage_sums(rows: ir.Table) -> dict[str, ir.Value]:

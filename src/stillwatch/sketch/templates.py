@@ -29,6 +29,7 @@ from stillwatch.sketch.text import (
     MAX_TOKENS,
     Hashes,
     SketchKey,
+    distinct_texts,
     hash_tokens,
     mix,
     number_token,
@@ -71,17 +72,22 @@ def _shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _count(buffers, tables, key, counters, shift):  # type: ignore[no-untyped-def]
-    """Count every shingle once a prompt, so that "ha ha ha ha" is one; return (prompts, shingles)."""
+def _count(buffers, times, tables, key, sketch):  # type: ignore[no-untyped-def]
+    """Count every shingle once a prompt, so that "ha ha ha ha" is one; return (prompts, shingles).
+
+    `times` says how often each prompt stands for itself; empty: once.
+    """
     data, offsets, valid = buffers
+    counters, shift = sketch
     padded, exact = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 1, np.uint64)
     masked = padded[1:]
     hashes, buckets = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 2, np.int64)
     seen = np.full(SEEN_SLOTS, -1, np.int64)  # a row number and a bucket together, so that it need not be cleared
-    prompts, shingles = 0, 0
+    prompts, shingles = np.int64(0), np.int64(0)
     for row in range(valid.size):
         if not valid[row]:
             continue
+        often = times[row] if times.size else np.int64(1)
         tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
         length = _shingle(padded, tokens, key, hashes)
         fresh = 0
@@ -98,9 +104,9 @@ def _count(buffers, tables, key, counters, shift):  # type: ignore[no-untyped-de
                 buckets[fresh] = bucket
                 fresh += 1
         for at in range(fresh):  # a loop of its own: the processor overlaps the cache misses
-            counters[buckets[at]] += 1
-        prompts += 1
-        shingles += fresh
+            counters[buckets[at]] += often
+        prompts += often
+        shingles += often * fresh
     return prompts, shingles
 
 
@@ -118,9 +124,16 @@ class TemplateCounts:
 
     def fold(self, array: pa.Array | pa.ChunkedArray) -> None:
         """Count the shingles of a column of prompts; nulls are passed over."""
-        prompts, shingles = _count(
-            text_buffers(array), tables(), self.key.words(), self.counters, np.uint64(64 - self.log2_size)
-        )
+        self._fold(array, np.zeros(0, np.int64))
+
+    def fold_repeated(self, array: pa.Array) -> None:
+        """Do what `fold` does for a column whose texts repeat, such as system prompts: each is read once."""
+        texts, place = distinct_texts(array)
+        self._fold(texts, np.bincount(place, minlength=len(texts)))
+
+    def _fold(self, array: pa.Array | pa.ChunkedArray, times: npt.NDArray[np.int64]) -> None:
+        sketch = (self.counters, np.uint64(64 - self.log2_size))
+        prompts, shingles = _count(text_buffers(array), times, tables(), self.key.words(), sketch)
         self.prompts += int(prompts)
         self.shingles += int(shingles)
 

@@ -150,6 +150,14 @@ def text_buffers(array: pa.Array | pa.ChunkedArray) -> TextBuffers:
     return TextBuffers(text, starts, valid)
 
 
+def distinct_texts(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """Return each text of a column once, a null last, and for each row the place of its text; for texts that repeat."""
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    texts = encoded.dictionary.cast(pa.large_string())
+    place = pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False).astype(np.int64)
+    return pa.concat_arrays([texts, pa.nulls(1, texts.type)]), place
+
+
 _C1, _C2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _S1, _S2 = np.uint64(33), np.uint64(29)
 _DIGIT_RUN = np.uint64(48)
