@@ -157,6 +157,7 @@ def among(
     present = COLUMNS - set(absent)
     return Population(
         ids=pa.array([f"a{account:05d}" for account in range(size)]),
+        keys=np.arange(1, size + 1),
         usage={name: np.array(columns[name], np.int64) for name in USAGE_COLUMNS},
         clock=np.array(columns["clock"], np.int64),
         edges={kind: edges_of(columns[kind]) for kind in KINDS if _has(kind, present)},

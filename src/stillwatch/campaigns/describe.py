@@ -21,6 +21,7 @@ from stillwatch.sketch.population import Population
 
 TOP = 8  # names listed of each kind
 BARS_IN_TIMELINE = 120
+COLUMNS = ("exchange_id", "ts", "hour", "output_tokens", "capability", "model", "channel", "country", "asn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def describe(
                 "exchange_id": pa.array([], pa.string()),
             }
         )
-    rows = engine.keep("flagged", grouped_rows(engine, exchanges, population, members))
+    rows = engine.keep("flagged", grouped_rows(engine, exchanges, population, members, COLUMNS))
     sums = rows.group_by("grp").agg(
         exchanges=rows.count(),
         output_tokens=rows.output_tokens.fill_null(0).sum(),

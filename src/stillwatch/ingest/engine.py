@@ -100,8 +100,8 @@ class Engine:
         return path
 
     def keep(self, stem: str, expr: ir.Table) -> ir.Table:
-        """Compute an expression once and keep its rows."""
-        return self.con.create_table(self.name(stem), expr)
+        """Compute an expression once and keep its rows, out of memory's way where they are many."""
+        return self.con.create_table(self.name(stem), expr, temp=True)  # not temp would be written twice
 
     def query(self, stem: str, sql: str) -> ir.Table:
         """Name a query of DuckDB's own, for what Ibis cannot say, without computing it."""

@@ -63,7 +63,7 @@ def _who(accounts: list[str], truth: Truth) -> str:
 
 def _planted_share(engine: Engine, seen: Examined, planted: pa.Array) -> dict[int, float]:
     """Return the share of each group's exchanges that belong to a planted campaign."""
-    rows = grouped_rows(engine, seen.sketched, seen.population, seen.judged.membership)
+    rows = grouped_rows(engine, seen.sketched, seen.population, seen.judged.membership, ("exchange_id",))
     table = engine.arrow(rows.select("grp", "exchange_id"))
     hit = pc.is_in(table["exchange_id"], value_set=planted).to_numpy().astype(float)
     groups, code = np.unique(table["grp"].to_numpy(), return_inverse=True)

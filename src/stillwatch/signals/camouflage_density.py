@@ -9,6 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
+from stillwatch.signals.counting import tally_values
 from stillwatch.signals.statistics import clip, values_of
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
@@ -35,7 +36,7 @@ def camouflage_density(group: GroupSketch, population: Population) -> Finding | 
             continue
         edges = population.edges[kind]
         _, value = values_of(group.accounts, edges)
-        distinct, inside = np.unique(value, return_counts=True)
+        distinct, inside = tally_values(value, edges)
         degree = edges.degree[distinct]
         weight = np.where(degree <= MOSTLY_OTHERS * group.size, inside / np.log(degree + 5.0), 0.0)
         observed += float(weight[inside >= 2].sum())

@@ -12,6 +12,53 @@ Sums = npt.NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True)
+def _list_values(accounts, start, value):  # type: ignore[no-untyped-def]
+    size = 0
+    for account in accounts:
+        size += start[account + 1] - start[account]
+    member, shown = np.empty(size, np.int64), np.empty(size, np.int64)
+    at = 0
+    for place in range(len(accounts)):
+        for edge in range(start[accounts[place]], start[accounts[place] + 1]):
+            member[at], shown[at] = place, value[edge]
+            at += 1
+    return member, shown
+
+
+def list_values(accounts: Ints, edges: Edges) -> tuple[Ints, Ints]:
+    """Return what accounts show, an entry a pair: the account's place among those given, and the value; by account."""
+    found: tuple[Ints, Ints] = _list_values(accounts, edges.start, edges.value)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _count_values(value, room):  # type: ignore[no-untyped-def]
+    distinct = np.empty(len(value), np.int64)
+    count = 0
+    for each in value:
+        if room[each] == 0:
+            distinct[count] = each
+            count += 1
+        room[each] += 1
+    return distinct[:count]
+
+
+@njit(cache=True, nogil=True)
+def _take_counts(distinct, room):  # type: ignore[no-untyped-def]
+    times = np.empty(len(distinct), np.int64)
+    for at in range(len(distinct)):
+        times[at] = room[distinct[at]]
+        room[distinct[at]] = 0
+    return times
+
+
+def tally_values(value: Ints, edges: Edges) -> tuple[Ints, Ints]:
+    """Return the distinct ones of some values of an attribute, ascending, and how often each comes."""
+    distinct: Ints = np.sort(_count_values(value, edges.room))
+    return distinct, _take_counts(distinct, edges.room)
+
+
+@njit(cache=True, nogil=True)
 def _colleagues(value, org, own):  # type: ignore[no-untyped-def]
     """Write into `own`, for entries of a declared organisation, how many share the value and the organisation."""
     named = np.flatnonzero(org >= 0)
@@ -78,6 +125,35 @@ def _count_meetings(member, minute, moves, scale, bins):  # type: ignore[no-unty
                 pairs[row] += crowd[bin]
                 crowd[bin] += 1
     return pairs
+
+
+@njit(cache=True, nogil=True)
+def _move(member, minute, shifts, first, days):  # type: ignore[no-untyped-def]
+    place, size = np.empty(days, np.int64), np.zeros(2, np.int64)
+    of_kind = np.empty((2, days), np.int64)
+    for day in range(days):
+        kind = np.int64((day + first + 3) % 7 >= 5)  # 1970-01-01 was a Thursday
+        place[day] = size[kind]
+        of_kind[kind, size[kind]] = day
+        size[kind] += 1
+    moved = np.empty((len(shifts), len(minute)), np.int64)
+    for row in range(len(shifts)):
+        for at in range(len(minute)):
+            day = minute[at] // 1_440
+            kind = np.int64((day + first + 3) % 7 >= 5)
+            other = of_kind[kind, (place[day] + shifts[row, member[at]]) % size[kind]]
+            moved[row, at] = other * 1_440 + minute[at] % 1_440
+    return moved
+
+
+def move_to_other_days(member: Ints, minute: Ints, shifts: Ints, first: int, days: int) -> Ints:
+    """Move minutes by so many working days or, at weekends, days off: an office rests together without a scheduler.
+
+    `shifts` has a row a shuffle and a column a member; minutes count from day `first` since 1970, of `days` in all.
+    Returns (shuffles, entries).
+    """
+    moved: Ints = _move(member, minute, shifts, first, days)
+    return moved
 
 
 def meetings(member: Ints, minute: Ints, moves: Ints, scale: int) -> list[int]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.counting import meetings
+from stillwatch.signals.counting import meetings, move_to_other_days
 from stillwatch.signals.statistics import clip
 from stillwatch.sketch.groups import GroupSketch
-from stillwatch.sketch.population import DAY_US, Ints, Population
+from stillwatch.sketch.population import DAY_US, Population
 
 SCALES_MIN = (1, 15, 120, 360)
 SHUFFLES = 12
@@ -40,7 +40,7 @@ def loose_synchrony(group: GroupSketch, population: Population) -> Finding | Non
     chance = np.random.default_rng(group.size)  # fixed by the sketch: same input, same bytes
     minute = minute - first * 1_440
     shifts = chance.integers(0, days, (SHUFFLES, group.size))
-    shifted = np.stack([_on_other_days(minute, shift[member], int(first), days) for shift in shifts])
+    shifted = move_to_other_days(member, minute, shifts, int(first), days)
     best, best_scale = 0.0, 0
     for scale in SCALES_MIN:
         seen, *null = meetings(member, minute, shifted, scale)
@@ -53,15 +53,3 @@ def loose_synchrony(group: GroupSketch, population: Population) -> Finding | Non
     bits = clip(best, 0.0, CAP)
     because = f"members are active together {2**best:.1f} times as often as when shifted by days (at {best_scale} min)"
     return Finding(bits, because, group.cites, np.where(busy, bits, 0.0))
-
-
-def _on_other_days(minute: Ints, by: Ints, first: int, days: int) -> Ints:
-    """Move minutes by so many working days or, at weekends, days off: an office rests together without a scheduler."""
-    day, clock = np.divmod(minute, 1_440)
-    off = (np.arange(days) + first + 3) % 7 >= 5  # 1970-01-01 was a Thursday
-    moved = np.empty_like(day)
-    for kind in (True, False):
-        own = np.flatnonzero(off == kind)
-        at = off[day] == kind
-        moved[at] = own[(np.searchsorted(own, day[at]) + by[at]) % len(own)]
-    return moved * 1_440 + clock

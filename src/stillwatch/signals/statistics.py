@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.signals.base import Bits, Finding
-from stillwatch.signals.counting import shared_values
+from stillwatch.signals.counting import list_values, shared_values
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import NEVER, Edges, Ints, Population
 
@@ -38,10 +38,7 @@ def co_use(accounts: Ints, edges: Edges, population: Population, crowd: float = 
 
 def values_of(accounts: Ints, edges: Edges) -> tuple[Ints, Ints]:
     """Return what accounts show, an entry a pair: the account's place among those given, and the value; by account."""
-    lengths = edges.start[accounts + 1] - edges.start[accounts]
-    member = np.repeat(np.arange(len(accounts)), lengths)
-    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return member, edges.value[np.repeat(edges.start[accounts], lengths) + offset]
+    return list_values(accounts, edges)
 
 
 def near(own: Ints, everyone: Ints, width: int, apart: Ints | None = None) -> Bits:

@@ -6,10 +6,10 @@ What leaves has keys, counts and flags only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import ibis
 import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
 from stillwatch.sketch.intent import CAPABILITIES, read_intent
+from stillwatch.sketch.tallies import tally
 from stillwatch.sketch.templates import TemplateCounts, key_prompts
 from stillwatch.sketch.text import SketchKey, distinct_texts, hash_strings
 
@@ -43,16 +44,18 @@ MADE = pa.schema(
         ("trace", pa.int8()),  # 1: asks for reasoning to be written out
         ("rubric", pa.int8()),  # 1: uses the model as a grader
         ("capability", pa.int8()),
+        ("account_key", pa.int64()),  # keyed hash of `account_id`: eight bytes to group and join by
     ]
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SketchedExchanges:
-    """Exchange sketches in the engine, and the columns the log really had."""
+    """Exchange sketches in the engine, the columns the log really had, and what the sketches leave about accounts."""
 
     table: ir.Table
     present: frozenset[str]
+    tallies: Mapping[str, ir.Table]
 
 
 def sketch_exchanges(engine: Engine, exchanges: Ingested, key: SketchKey) -> tuple[SketchedExchanges, TemplateCounts]:
@@ -77,7 +80,8 @@ def sketch_exchanges(engine: Engine, exchanges: Ingested, key: SketchKey) -> tup
     sample = engine.con.to_pyarrow(passed.limit(0)).schema
     schema = pa.schema([sample.field(name) for name in PASSED_ON] + list(MADE))
     table = engine.map("sketched", passed, partial(stage, schema=schema), schema)
-    return SketchedExchanges(_shape(table), exchanges.present), prompts
+    rows = shape(table)
+    return SketchedExchanges(rows, exchanges.present, tally(rows)), prompts
 
 
 def _count_prompts(state: TemplateCounts, batch: pa.RecordBatch) -> None:
@@ -107,6 +111,7 @@ def _sketch_batch(
         template = hash_strings(batch.column("template_key"), key)
         fill = hash_strings(batch.column("fill_hash"), key)
     intent = read_intent(text, system)
+    account, whose = distinct_texts(batch.column("account_id"))
     tools, used = distinct_texts(pc.binary_join(batch.column("tools").cast(pa.list_(pa.string())), "\x1f"))
     made = {
         "template_key": template,
@@ -116,6 +121,7 @@ def _sketch_batch(
         "trace": (intent.trace >= LIKELY).astype(np.int8),
         "rubric": (intent.rubric >= LIKELY).astype(np.int8),
         "capability": intent.capability.astype(np.int8),
+        "account_key": hash_strings(account, key)[whose],
     }
     columns = [batch.column(name) for name in PASSED_ON] + [pa.array(made[f.name], f.type) for f in MADE]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -133,19 +139,10 @@ def _key_systems(system: pa.Array, key: SketchKey, systems: TemplateCounts) -> n
     return keys[place]
 
 
-def _shape(table: ir.Table) -> ir.Table:
-    """Add what every later expression wants: day, hour, prefix, stack, and flags as integers."""
-    v6 = table.ip.contains(":")
-    prefix = ibis.ifelse(
-        v6, table.ip.re_extract(r"^([0-9a-f]*:[0-9a-f]*:[0-9a-f]*)", 1), table.ip.re_extract(r"^(\d+\.\d+\.\d+)\.", 1)
-    )
-    stack = table.tls_fingerprint.fill_null("") + "|" + table.user_agent.fill_null("")
-    unknown = table.tls_fingerprint.isnull() & table.user_agent.isnull()
+def shape(table: ir.Table) -> ir.Table:
+    """Add what every later expression wants: the hour, and flags as integers."""
     return table.mutate(
         hour=(table.ts // 3_600_000_000).cast("int64"),
-        prefix=prefix.nullif(""),
-        stack=ibis.ifelse(unknown, None, stack),
-        stack_asn=ibis.ifelse(unknown, None, stack + "|" + table.asn.cast("string").fill_null("")),
         single=(table.turns.fill_null(1) <= 2).cast("int64"),
         talk=((table.turns.fill_null(1) > 2) & (table.tools_key == 0) & (table.capability != AGENTIC)).cast("int64"),
         saturated=(table.output_tokens >= table.max_tokens * 9 // 10).fill_null(False).cast("int64"),

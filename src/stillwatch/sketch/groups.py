@@ -6,6 +6,7 @@ a campaign and keep the rest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,8 @@ import pyarrow as pa
 
 from stillwatch.ingest.engine import Engine
 from stillwatch.sketch.exchanges import SketchedExchanges
-from stillwatch.sketch.population import Population, usage_sums
+from stillwatch.sketch.population import Population
+from stillwatch.sketch.tallies import usage_sums
 
 Ints = npt.NDArray[np.int64]
 MEMBER_SUMS = (
@@ -77,57 +79,66 @@ def sketch_groups(
     """Sum up each group's exchanges in the engine; group numbers are returned in ascending order."""
     if not len(membership.group):
         return ()
-    rows = grouped_rows(engine, exchanges, population, membership)
-    rows = engine.keep("grouped", rows.select(*_COLUMNS))
+    rows = engine.keep("grouped", grouped_rows(engine, exchanges, population, membership, _COLUMNS))
     members = engine.arrow(_members(rows).order_by(["grp", "account"]))
     fills = {r["grp"]: r for r in engine.arrow(_fills(rows)).to_pylist()}
-    capability = _cells(
-        engine, rows.group_by("grp", cell=rows.capability.cast("int64")).agg(exchanges=rows.count()), 16
-    )
-    clock = _cells(engine, rows.group_by("grp", cell=rows.hour % 24).agg(exchanges=rows.count()), 24)
-    days: dict[int, dict[tuple[str, int], int]] = {}
-    per_day = rows.group_by("grp", "model", day=rows.hour // 24).agg(exchanges=rows.count())
-    for row in engine.arrow(per_day).to_pylist():
-        days.setdefault(row["grp"], {})[(row["model"], row["day"])] = row["exchanges"]
+    cells = _Cells.of(engine, rows)
     settings: dict[int, list[tuple[str, int]]] = {}
     for row in engine.arrow(_settings(rows)).to_pylist():
         settings.setdefault(row["grp"], []).append((row["setting"], row["exchanges"]))
     beats = _beats(engine, rows)
     engine.drop(rows)
-    return tuple(_assemble(members, membership, fills, capability, clock, days, settings, beats))
+    return tuple(_assemble(members, membership, fills, cells, settings, beats))
 
 
 _COLUMNS = (
-    "grp", "account", "exchange_id", "ts", "hour", "model", "fill_hash", "capability", "trace", "rubric",
+    "exchange_id", "ts", "hour", "model", "fill_hash", "capability", "trace", "rubric",
     "single", "talk", "input_tokens", "output_tokens", "saturated", "max_tokens", "temperature", "n", "stream",
 )  # fmt: skip
 
 
 def grouped_rows(
-    engine: Engine, exchanges: SketchedExchanges, population: Population, membership: Membership
+    engine: Engine,
+    exchanges: SketchedExchanges,
+    population: Population,
+    membership: Membership,
+    columns: Sequence[str],
 ) -> ir.Table:
-    """Return the exchange sketches of every group's atoms, with columns `grp` and `account` (index)."""
+    """Return columns of the exchange sketches of every group's atoms, with `grp` and `account` (index).
+
+    An exchange is in an atom of its template and in one of its system prompt: where these are in two groups, it comes
+    twice.
+    """
     atoms = engine.register(
         "atoms",
         pa.table(
             {
                 "grp": membership.group,
                 "account": membership.account,
-                "account_id": population.ids.take(pa.array(membership.account)),
+                "account_key": population.keys[membership.account],
                 "frame": membership.frame,
             }
         ),
     )
     rows = exchanges.table
-    by_template = rows.inner_join(atoms, ["account_id", ("template_key", "frame")]).drop("frame")
-    by_system = rows.inner_join(atoms, ["account_id", ("system_key", "frame")]).drop("frame")
-    by_system = by_system.anti_join(atoms, ["grp", "account_id", ("template_key", "frame")])  # counted already
-    return by_template.union(by_system)
+    rows = rows.filter((rows.template_key != 0) | (rows.system_key != 0))
+    by_template = atoms.select("account_key", template_key="frame", grp_one="grp", account_one="account")
+    by_system = atoms.select("account_key", system_key="frame", grp_two="grp", account_two="account")
+    met = rows.left_join(by_template, ["account_key", "template_key"]).select(
+        *columns, "account_key", "system_key", "grp_one", "account_one"
+    )
+    met = met.left_join(by_system, ["account_key", "system_key"])
+    met = met.filter(met.grp_one.notnull() | met.grp_two.notnull())
+    other = ibis.ifelse(met.grp_one == met.grp_two, None, met.grp_two)
+    account = met.account_one.fill_null(met.account_two)
+    listed = met.select(*columns, account=account, grp=ibis.array([met.grp_one, other]).unnest())
+    return listed.filter(listed.grp.notnull())
 
 
 def _members(rows: ir.Table) -> ir.Table:
     return rows.group_by("grp", "account").agg(
         **usage_sums(rows),
+        active_hours=rows.hour.nunique(),
         fills=rows.fill_hash.nunique(),
         cite=rows.exchange_id.min(),
     )
@@ -168,20 +179,39 @@ def _beats(engine: Engine, rows: ir.Table) -> pa.Table:
     return engine.arrow(few.order_by(["grp", "account", "minute"]))
 
 
-def _cells(engine: Engine, expr: ir.Table, width: int) -> dict[int, Ints]:
-    cells: dict[int, Ints] = {}
-    for row in engine.arrow(expr).to_pylist():
-        cells.setdefault(row["grp"], np.zeros(width, np.int64))[row["cell"]] += row["exchanges"]
-    return cells
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Exchanges of each group by capability (16), by hour of day (24), and by model and day."""
+
+    capability: dict[int, Ints]
+    clock: dict[int, Ints]
+    days: dict[int, dict[tuple[str, int], int]]
+
+    @staticmethod
+    def of(engine: Engine, rows: ir.Table) -> _Cells:
+        counted = rows.group_by("grp", "model", "hour", skill=rows.capability.cast("int64")).agg(exchanges=rows.count())
+        kept = engine.keep("cells", counted)
+        found = _Cells({}, {}, {})
+        for cells, name, width, cell in (
+            (found.capability, "capability", 16, kept.skill),
+            (found.clock, "clock", 24, kept.hour % 24),
+        ):
+            for row in engine.arrow(
+                kept.group_by("grp", **{name: cell}).agg(exchanges=kept.exchanges.sum())
+            ).to_pylist():
+                cells.setdefault(row["grp"], np.zeros(width, np.int64))[row[name]] += int(row["exchanges"])
+        per_day = kept.group_by("grp", "model", day=kept.hour // 24).agg(exchanges=kept.exchanges.sum())
+        for row in engine.arrow(per_day).to_pylist():
+            found.days.setdefault(row["grp"], {})[(row["model"], row["day"])] = int(row["exchanges"])
+        engine.drop(kept)
+        return found
 
 
-def _assemble(  # noqa: PLR0913  (one argument a table that the engine summed)
+def _assemble(
     members: pa.Table,
     membership: Membership,
     fills: dict[int, dict[str, int]],
-    capability: dict[int, Ints],
-    clock: dict[int, Ints],
-    days: dict[int, dict[tuple[str, int], int]],
+    cells: _Cells,
     settings: dict[int, list[tuple[str, int]]],
     beats: pa.Table,
 ) -> list[GroupSketch]:
@@ -208,9 +238,9 @@ def _assemble(  # noqa: PLR0913  (one argument a table that the engine summed)
                 common=common[group],
                 sums={name: column[start:end] for name, column in columns.items()},
                 fill={name: int(fills[group][name]) for name in FILL_SUMS},
-                capability=capability[group],
-                clock=clock[group],
-                days=days[group],
+                capability=cells.capability[group],
+                clock=cells.clock[group],
+                days=cells.days[group],
                 beats=(np.searchsorted(own, beat_account[low:high]), beat_minute[low:high]),
                 settings=tuple(settings[group]),
                 cites=tuple(cites),

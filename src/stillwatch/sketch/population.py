@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.ingest.engine import Engine
+from stillwatch.model import InputRefused
 from stillwatch.sketch.exchanges import SketchedExchanges
+from stillwatch.sketch.tallies import prefix_of, stack_of
 
 Ints = npt.NDArray[np.int64]
 HOUR_US = 3_600_000_000
@@ -27,6 +30,7 @@ USAGE_COLUMNS = (
     "output_tokens", "saturated", "templated", "denied", "first_day", "stacks", "asns", "first_denied",
 )  # fmt: skip
 ATOM_COLUMNS = ("exchanges", "first_ts", "last_ts")
+SEEN_WITH = {"stacks": "stack", "asns": "asn"}  # how many values of a kind an account shows
 
 
 @dataclass(frozen=True)  # no slots: the room below is made once
@@ -120,6 +124,7 @@ class Population:
     """All accounts of a run, by index in `ids`, which is sorted. Times: µs since 1970, UTC; NEVER where not known."""
 
     ids: pa.Array
+    keys: Ints  # of accounts, as exchange sketches name them
     usage: dict[str, Ints]
     clock: Ints  # (accounts, 24) exchanges by hour of day, UTC
     edges: dict[str, Edges]
@@ -220,35 +225,99 @@ class Population:
 def summarise_accounts(
     engine: Engine, exchanges: SketchedExchanges, accounts: pa.Table | None, present: frozenset[str]
 ) -> Population:
-    """Fold exchange sketches into one row an account; only accounts and edges come to the driver."""
-    rows = exchanges.table
-    usage = engine.arrow(_usage(rows).order_by("account_id"))
+    """Bring what exchanges left about accounts into one row an account; only accounts and edges come to the driver."""
+    tallies = exchanges.tallies
+    usage = engine.arrow(tallies["accounts"])
+    usage = usage.take(pc.sort_indices(usage["account_id"]))
     ids = usage["account_id"].combine_chunks()
-    columns = {name: _ints(usage[name]) for name in USAGE_COLUMNS}
-    clock = np.zeros((len(ids), 24), np.int64)
-    hours = engine.arrow(rows.group_by("account_id", of_day=rows.hour % 24).agg(exchanges=rows.count()))
-    clock[_index(hours["account_id"], ids), _ints(hours["of_day"])] = _ints(hours["exchanges"])
+    index = _Index.of(_ints(usage["account_key"]))
+    columns = {name: _ints(usage[name]) for name in USAGE_COLUMNS if name in usage.column_names}
+    columns |= _by_hour(engine, tallies["hours"], index, columns["first_ts"])
+    clock = columns.pop("clock").reshape(len(ids), 24)
+    places = engine.register("places", pa.table({"account_key": index.keys, "account": index.places}))
     table = _align(accounts, ids)
-    edges = {kind: _exchange_edges(engine, rows, kind, ids) for kind in EXCHANGE_KINDS if _has(kind, exchanges.present)}
+    shown = _shown(tallies)
+    columns |= {name: _distinct_values(engine, shown[kind], index) for name, kind in SEEN_WITH.items()}
+    edges = {
+        kind: _exchange_edges(engine, shown[kind], places, len(ids))
+        for kind in EXCHANGE_KINDS
+        if _has(kind, exchanges.present)
+    }
     edges |= {kind: _account_edges(table[kind]) for kind in ACCOUNT_KINDS if kind in present}
-    days = rows.group_by("model", day=(rows.hour // 24)).agg(exchanges=rows.count())
+    days = engine.arrow(tallies["model_days"]).to_pylist()
     return Population(
         ids=ids,
+        keys=_ints(usage["account_key"]),
         usage=columns,
         clock=clock,
         edges=edges,
-        atoms=_atoms(engine, rows, ids),
+        atoms=_atoms(engine, tallies["atoms"], places),
         created_at=_times(table["created_at"]),
         suspended_at=_times(table["suspended_at"]),
         words={name: _words(table[name]) for name in WORDS},
         present=exchanges.present | present,
-        model_days={(r["model"], r["day"]): r["exchanges"] for r in engine.arrow(days).to_pylist()},
-        replays=_replays(engine, rows, ids, exchanges.present),
+        model_days={(r["model"], r["day"]): r["exchanges"] for r in days},
+        replays=_replays(engine, tallies, index, exchanges.present),
         licensed=np.zeros(len(ids), np.bool_),
         breaks_licence=np.zeros(len(ids), np.bool_),
         start=int(columns["first_ts"].min(initial=np.iinfo(np.int64).max)),
         end=int(columns["last_ts"].max(initial=0)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """From account keys, ascending, to the places of accounts in the order of their ids."""
+
+    keys: Ints
+    places: Ints
+
+    @staticmethod
+    def of(keys: Ints) -> _Index:
+        order = np.argsort(keys)
+        if len(keys) and (np.diff(keys[order]) == 0).any():
+            raise InputRefused("two accounts have one key; set another STILLWATCH_SECRET and run again")
+        return _Index(keys[order], order)
+
+    def __call__(self, keys: pa.ChunkedArray) -> Ints:
+        found: Ints = self.places[np.searchsorted(self.keys, _ints(keys))]
+        return found
+
+
+def _by_hour(engine: Engine, hours: ir.Table, index: _Index, first_ts: Ints) -> dict[str, Ints]:
+    """Return each account's active hours, its exchanges by hour of day, and those of its first day."""
+    table = engine.arrow(hours)
+    account, hour, exchanges = index(table["account_key"]), _ints(table["hour"]), _ints(table["exchanges"])
+    size = len(first_ts)
+    clock = np.bincount(account * 24 + hour % 24, exchanges, size * 24).astype(np.int64)
+    early = hour < (first_ts // HOUR_US)[account] + 24
+    first_day = np.bincount(account[early], exchanges[early], size).astype(np.int64)
+    return {"active_hours": np.bincount(account, minlength=size), "clock": clock, "first_day": first_day}
+
+
+def _shown(tallies: Mapping[str, ir.Table]) -> dict[str, ir.Table]:
+    """Return, for each kind of value that exchanges show, pairs of account key and value, each once."""
+    addresses, clients = tallies["addresses"], tallies["clients"]
+    stack = stack_of(clients)
+    values = {
+        "ip": addresses.select("account_key", value=addresses.ip),
+        "prefix": addresses.select("account_key", value=prefix_of(addresses.ip)),
+        "stack": clients.select("account_key", value=stack),
+        "asn": clients.select("account_key", value=clients.asn.cast("string")),
+        "stack_asn": clients.select("account_key", value=stack + "|" + clients.asn.cast("string").fill_null("")),
+    }
+    for kind, name in (("system_key", "systems"), ("tools_key", "tools")):
+        keyed = tallies[name].filter(tallies[name][kind] != 0)
+        values[kind] = keyed.select("account_key", value=keyed[kind].cast("string"))
+    return {kind: pairs.filter(pairs.value.notnull()).distinct() for kind, pairs in values.items()}
+
+
+def _distinct_values(engine: Engine, pairs: ir.Table, index: _Index) -> Ints:
+    """Count the values of each account."""
+    counted = engine.arrow(pairs.group_by("account_key").agg(values=pairs.count()))
+    found = np.zeros(len(index.keys), np.int64)
+    found[index(counted["account_key"])] = _ints(counted["values"])
+    return found
 
 
 def share_that_differ(values: Ints) -> float:
@@ -258,67 +327,24 @@ def share_that_differ(values: Ints) -> float:
     return 1.0 - float((counts * (counts - 1)).sum()) / max(float(total) * (total - 1), 1.0)
 
 
-def usage_sums(rows: ir.Table) -> dict[str, ir.Value]:
-    """Return the integer sums over exchanges that accounts and members of groups have alike."""
-    return {
-        "exchanges": rows.count(),
-        "first_ts": rows.ts.min(),
-        "last_ts": rows.ts.max(),
-        "active_hours": rows.hour.nunique(),
-        "single": rows.single.sum(),
-        "talk": rows.talk.sum(),
-        "trace": rows.trace.cast("int64").sum(),
-        "rubric": rows.rubric.cast("int64").sum(),
-        "input_tokens": rows.input_tokens.fill_null(0).sum(),
-        "output_tokens": rows.output_tokens.fill_null(0).sum(),
-        "saturated": rows.saturated.sum(),
-    }
+def _atoms(engine: Engine, atoms: ir.Table, places: ir.Table) -> Atoms:
+    placed = atoms.inner_join(places, "account_key").select("account", "frame", *ATOM_COLUMNS)
+    table = engine.arrow(placed.order_by(["account", "frame"]))
+    return Atoms(_ints(table["account"]), _ints(table["frame"]), {name: _ints(table[name]) for name in ATOM_COLUMNS})
 
 
-def _usage(rows: ir.Table) -> ir.Table:
-    first = rows.ts.min().over(group_by=rows.account_id)
-    rows = rows.mutate(early=(rows.ts < first + DAY_US).cast("int64"))
-    return rows.group_by("account_id").agg(
-        **usage_sums(rows),
-        templated=(rows.template_key != 0).cast("int64").sum(),
-        denied=rows.denied.sum(),
-        first_day=rows.early.sum(),
-        stacks=rows.stack.nunique(),
-        asns=rows.asn.nunique(),
-        first_denied=rows.ts.min(where=rows.denied == 1),
-    )
-
-
-def _atoms(engine: Engine, rows: ir.Table, ids: pa.Array) -> Atoms:
-    parts = []
-    for kind in ("template_key", "system_key"):
-        framed = rows.filter(rows[kind] != 0)
-        parts.append(
-            framed.group_by("account_id", frame=framed[kind]).agg(
-                exchanges=framed.count(), first_ts=framed.ts.min(), last_ts=framed.ts.max()
-            )
-        )
-    table = engine.arrow(parts[0].union(parts[1]).order_by(["account_id", "frame"]))
-    sums = {name: _ints(table[name]) for name in ATOM_COLUMNS}
-    return Atoms(_index(table["account_id"], ids), _ints(table["frame"]), sums)
-
-
-def _replays(engine: Engine, rows: ir.Table, ids: pa.Array, present: frozenset[str]) -> Replays:
+def _replays(engine: Engine, tallies: Mapping[str, ir.Table], index: _Index, present: frozenset[str]) -> Replays:
     none = np.zeros(0, np.int64)
     if not {"artefacts_in", "artefacts_out"} <= present:
         return Replays(none, none, none, ())
-    out = rows.filter(rows.artefacts_out.length() > 0).select(minter="account_id", artefact=rows.artefacts_out.unnest())
-    back = rows.filter(rows.artefacts_in.length() > 0)
-    back = back.select("account_id", "exchange_id", artefact=back.artefacts_in.unnest())
-    met = back.inner_join(out.distinct(), "artefact").filter(lambda t: t.minter != t.account_id)
-    pairs = met.group_by("minter", "account_id").agg(times=met.count(), cite=met.exchange_id.min())
-    table = engine.arrow(pairs.order_by(["minter", "account_id"]))
-    return Replays(
-        _index(table["minter"], ids),
-        _index(table["account_id"], ids),
-        _ints(table["times"]),
-        tuple(table["cite"].to_pylist()),
-    )
+    minted = tallies["minted"]
+    minted = minted.select("artefact", minter=minted.account_key)
+    met = tallies["submitted"].inner_join(minted, "artefact").filter(lambda t: t.minter != t.account_key)
+    table = engine.arrow(met.group_by("minter", "account_key").agg(times=met.exchanges.sum(), cite=met.cite.min()))
+    minter, account = index(table["minter"]), index(table["account_key"])
+    order = np.lexsort((account, minter))
+    cites = table["cite"].take(pa.array(order)).to_pylist()
+    return Replays(minter[order], account[order], _ints(table["times"])[order], tuple(cites))
 
 
 def _has(kind: str, present: frozenset[str]) -> bool:
@@ -329,12 +355,10 @@ def _has(kind: str, present: frozenset[str]) -> bool:
     return bool(source.get(kind, {kind}) & present)
 
 
-def _exchange_edges(engine: Engine, rows: ir.Table, kind: str, ids: pa.Array) -> Edges:
-    column = rows[kind]
-    shown = rows.filter(column.notnull() & (column != 0)) if kind.endswith("_key") else rows.filter(column.notnull())
-    pairs = shown.select("account_id", value=shown[kind].cast("string")).distinct().order_by(["account_id", "value"])
-    table = engine.arrow(pairs)
-    return _edges(_index(table["account_id"], ids), table["value"].combine_chunks(), len(ids))
+def _exchange_edges(engine: Engine, pairs: ir.Table, places: ir.Table, size: int) -> Edges:
+    placed = pairs.inner_join(places, "account_key").select("account", "value")
+    table = engine.arrow(placed.order_by(["account", "value"]))
+    return _edges(_ints(table["account"]), table["value"].combine_chunks(), size)
 
 
 def _account_edges(values: pa.ChunkedArray) -> Edges:
@@ -359,10 +383,6 @@ def _align(accounts: pa.Table | None, ids: pa.Array) -> pa.Table:
         return pa.table({n: pa.nulls(len(ids), pa.timestamp("us") if n in times else pa.string()) for n in names})
     row = pc.index_in(ids, value_set=accounts["account_id"].combine_chunks())
     return accounts.select(list(names)).take(row)
-
-
-def _index(values: pa.ChunkedArray, ids: pa.Array) -> Ints:
-    return pc.index_in(values, value_set=ids).to_numpy().astype(np.int64)
 
 
 def _ints(column: pa.ChunkedArray) -> Ints:
