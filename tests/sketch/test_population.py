@@ -201,14 +201,14 @@ def test_two_windows_with_merged_counts_are_sketched_like_one_batch(tmp_path):
     rows = log_with_text()
     half = len(rows) // 2
     with Engine(tmp_path) as engine:
-        whole, counts = sketch_exchanges(engine, read_exchanges(table(rows), engine), KEY)
+        whole, learned = sketch_exchanges(engine, read_exchanges(table(rows), engine), KEY)
         keyed = _keys(engine, whole)
         merged = TemplateCounts(KEY)
         for window in (rows[half:], rows[:half]):
             part = TemplateCounts(KEY)
             part.fold(pa.array([row["prompt"] for row in window]))
             merged.merge(part)
-        assert (merged.counters == counts.counters).all()
+        assert (merged.counters == learned.prompts.counters).all()
         found = key_prompts(merged, pa.array([row["prompt"] for row in rows]))
         assert keyed == list(zip(found.template_key.tolist(), found.fill_hash.tolist(), strict=True))
         assert len({template for template, _ in keyed} - {0}) == 2

@@ -94,11 +94,11 @@ def examine(
     licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
     lap("ingest")
     key = SketchKey.from_secret(settings.secret or os.environb.get(b"STILLWATCH_SECRET", b"") or DEFAULT_SECRET)
-    sketched, counts = sketch_exchanges(engine, log, key)
+    sketched, learned = sketch_exchanges(engine, log, key)
     lap("sketch")
     population = _population(engine, sketched, account_rows, licence_rows)
     if settings.templates is not None:
-        public = register_templates(settings.templates, counts)
+        public = register_templates(settings.templates, learned.prompts)
         population = dataclasses.replace(population, public_templates=public)
     lap("accounts")
     judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)

@@ -129,10 +129,18 @@ class Engine:
         yield from self.con.raw_sql(self.con.compile(expr)).to_arrow_reader(rows)
 
     def map(
-        self, stem: str, expr: ir.Table, kernel: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema
+        self,
+        stem: str,
+        expr: ir.Table,
+        kernel: Callable[[pa.RecordBatch], pa.RecordBatch],
+        schema: pa.Schema,
+        into: Path | None = None,
     ) -> ir.Table:
-        """Run an Arrow kernel over every batch of an expression and keep what it returns, in the same order."""
-        path = self.scratch / f"{self.name(stem)}.parquet"
+        """Run an Arrow kernel over every batch of an expression and keep what it returns, in the same order.
+
+        It is kept in the Parquet file `into`, else in one of the scratch folder.
+        """
+        path = into or self.scratch / f"{self.name(stem)}.parquet"
         with pq.ParquetWriter(path, schema, compression="lz4") as writer:
             for batch in self._in_order(expr, kernel):
                 writer.write_batch(batch)

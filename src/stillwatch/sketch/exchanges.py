@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import ibis.expr.types as ir
 import numpy as np
@@ -58,30 +59,57 @@ class SketchedExchanges:
     tallies: Mapping[str, ir.Table]
 
 
-def sketch_exchanges(engine: Engine, exchanges: Ingested, key: SketchKey) -> tuple[SketchedExchanges, TemplateCounts]:
-    """Sketch every exchange of a log; text is read twice and kept nowhere. Returns the shingle counts too.
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """How often each piece of text has been seen, in prompts and in system prompts: what tells frames from fills."""
 
-    Where the log has no `prompt` but `template_key` and `fill_hash` made elsewhere, those are hashed and used.
+    prompts: TemplateCounts
+    systems: TemplateCounts
+
+    @classmethod
+    def nothing(cls, key: SketchKey, exchanges: int) -> Learned:
+        """Return empty counts, of a size for a log of so many exchanges."""
+        size = LARGE if exchanges > MANY else SMALL
+        return cls(TemplateCounts(key, log2_size=size), TemplateCounts(key, log2_size=SYSTEMS))
+
+    def save(self, folder: Path) -> None:
+        """Write both counts into a folder."""
+        self.prompts.save(folder / "prompts.npz")
+        self.systems.save(folder / "systems.npz")
+
+    @classmethod
+    def load(cls, folder: Path, key: SketchKey) -> Learned:
+        """Read what `save` wrote. Raises UsageError for another key, InputRefused for what is no sketch."""
+        counts = (TemplateCounts.load_from(folder / f"{name}.npz", key) for name in ("prompts", "systems"))
+        return cls(*counts)
+
+
+def sketch_exchanges(
+    engine: Engine, exchanges: Ingested, key: SketchKey, learned: Learned | None = None, into: Path | None = None
+) -> tuple[SketchedExchanges, Learned]:
+    """Sketch every exchange of a log; text is read twice and kept nowhere. Returns the counts of text pieces too.
+
+    With `learned` counts of earlier exchanges the log's own are added to them, and its prompts are keyed by the sum.
+    The sketches are written to `into`, else to the engine's scratch folder. Where the log has no `prompt` but
+    `template_key` and `fill_hash` made elsewhere, those are hashed and used.
     """
     source = exchanges.table
     has_text = "prompt" in exchanges.present
-    size = LARGE if exchanges.rows_kept > MANY else SMALL
-    prompts, systems = TemplateCounts(key, log2_size=size), TemplateCounts(key, log2_size=SYSTEMS)
+    counts = learned or Learned.nothing(key, exchanges.rows_kept)
     if has_text:
-        counted = source.select("prompt")
-        prompts = engine.fold(counted, partial(TemplateCounts, key, log2_size=size), _count_prompts)
+        fresh = partial(TemplateCounts, key, log2_size=counts.prompts.log2_size)
+        counts.prompts.merge(engine.fold(source.select("prompt"), fresh, _count_prompts))
     if "system_prompt" in exchanges.present:
-        systems = engine.fold(
-            source.select("system_prompt"), partial(TemplateCounts, key, log2_size=SYSTEMS), _count_systems
-        )
+        fresh = partial(TemplateCounts, key, log2_size=counts.systems.log2_size)
+        counts.systems.merge(engine.fold(source.select("system_prompt"), fresh, _count_systems))
     wanted = [*PASSED_ON, "prompt", "system_prompt", "tools", "template_key", "fill_hash"]
-    stage = partial(_sketch_batch, key=key, prompts=prompts if has_text else None, systems=systems)
+    prompts = counts.prompts if has_text else None
+    stage = partial(_sketch_batch, key=key, prompts=prompts, systems=counts.systems)
     passed = source.select(*wanted).mutate(ts=source.ts.epoch_seconds() * 1_000_000 + source.ts.microsecond())
-    sample = engine.con.to_pyarrow(passed.limit(0)).schema
+    sample = engine.arrow(passed.limit(0)).schema
     schema = pa.schema([sample.field(name) for name in PASSED_ON] + list(MADE))
-    table = engine.map("sketched", passed, partial(stage, schema=schema), schema)
-    rows = shape(table)
-    return SketchedExchanges(rows, exchanges.present, tally(rows)), prompts
+    rows = shape(engine.map("sketched", passed, partial(stage, schema=schema), schema, into))
+    return SketchedExchanges(rows, exchanges.present, tally(rows)), counts
 
 
 def _count_prompts(state: TemplateCounts, batch: pa.RecordBatch) -> None:

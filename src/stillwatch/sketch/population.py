@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
@@ -232,8 +233,8 @@ def summarise_accounts(
     ids = usage["account_id"].combine_chunks()
     index = _Index.of(_ints(usage["account_key"]))
     columns = {name: _ints(usage[name]) for name in USAGE_COLUMNS if name in usage.column_names}
-    columns |= _by_hour(engine, tallies["hours"], index, columns["first_ts"])
-    clock = columns.pop("clock").reshape(len(ids), 24)
+    columns |= _by_hour(engine, tallies, index)
+    clock = columns.pop("clock")
     places = engine.register("places", pa.table({"account_key": index.keys, "account": index.places}))
     table = _align(accounts, ids)
     shown = _shown(tallies)
@@ -284,15 +285,24 @@ class _Index:
         return found
 
 
-def _by_hour(engine: Engine, hours: ir.Table, index: _Index, first_ts: Ints) -> dict[str, Ints]:
+def _by_hour(engine: Engine, tallies: Mapping[str, ir.Table], index: _Index) -> dict[str, Ints]:
     """Return each account's active hours, its exchanges by hour of day, and those of its first day."""
-    table = engine.arrow(hours)
-    account, hour, exchanges = index(table["account_key"]), _ints(table["hour"]), _ints(table["exchanges"])
-    size = len(first_ts)
-    clock = np.bincount(account * 24 + hour % 24, exchanges, size * 24).astype(np.int64)
-    early = hour < (first_ts // HOUR_US)[account] + 24
-    first_day = np.bincount(account[early], exchanges[early], size).astype(np.int64)
-    return {"active_hours": np.bincount(account, minlength=size), "clock": clock, "first_day": first_day}
+    accounts = tallies["accounts"]
+    hours = tallies["hours"].inner_join(
+        accounts.select("account_key", first=(accounts.first_ts // HOUR_US).cast("int64")), "account_key"
+    )
+    of_day = {f"at_{hour}": ibis.ifelse(hours.hour % 24 == hour, hours.exchanges, 0).sum() for hour in range(24)}
+    early = ibis.ifelse(hours.hour < hours["first"] + 24, hours.exchanges, 0)
+    sums = hours.group_by("account_key").agg(active_hours=hours.count(), first_day=early.sum(), **of_day)
+    table = engine.arrow(sums)
+    account = index(table["account_key"])
+    found = {name: np.zeros(len(index.keys), np.int64) for name in ("active_hours", "first_day")}
+    for name, column in found.items():
+        column[account] = _ints(table[name])
+    clock = np.zeros((len(index.keys), 24), np.int64)
+    for hour in range(24):
+        clock[account, hour] = _ints(table[f"at_{hour}"])
+    return found | {"clock": clock}
 
 
 def _shown(tallies: Mapping[str, ir.Table]) -> dict[str, ir.Table]:
