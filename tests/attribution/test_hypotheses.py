@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stillwatch.attribution.actors import KINDS, OWNER, POOL, UNKNOWN, Actor
-from stillwatch.attribution.hypotheses import PRIOR_UNKNOWN, REPORTED_CAP, rank, weigh
+from stillwatch.attribution.hypotheses import REPORTED_CAP, rank, weigh
 from stillwatch.attribution.matches import Match
 from stillwatch.model import Grade
 
@@ -49,8 +49,12 @@ def test_one_family_alone_names_nobody_however_much_of_it_there_is(kinds):
 
 
 def test_a_weak_family_bears_out_a_strong_one_no_further_than_its_own_bits():
-    assert weigh([found("payment", 6.0), found("asn", 1.0)]) == pytest.approx(2.0)
+    assert weigh([found("payment", 6.0), found("asn", 2.0)]) == pytest.approx(4.0)
     assert weigh([found("payment", 6.0), found("asn", 3.0)]) == pytest.approx(6.0)
+
+
+def test_a_family_that_says_too_little_bears_out_nothing():
+    assert weigh([found("payment", 6.0), found("asn", 1.9)]) == 0.0
 
 
 def test_kinds_of_one_family_are_capped_together():
@@ -60,8 +64,12 @@ def test_kinds_of_one_family_are_capped_together():
 
 def test_a_family_that_could_be_seen_and_is_not_there_speaks_against():
     assert weigh([*STRONG, found("client", 0.0)]) < weigh(STRONG)
-    assert p_of(ranked(), UNKNOWN) == PRIOR_UNKNOWN
-    assert p_of(ranked(**{letter: [found("asn", 0.0)] for letter in "abcdef"}), UNKNOWN) > PRIOR_UNKNOWN
+    one = ranked(a=[*STRONG, found("client", 0.0)])
+    assert p_of(one, "actor-a") < p_of(ranked(a=STRONG), "actor-a")
+
+
+def test_who_shows_nothing_is_not_listed():
+    assert [one.operator for one in ranked(b=[found("asn", 0.0)])] == [UNKNOWN]
 
 
 def test_where_two_fit_alike_neither_is_named_and_unknown_rises():

@@ -7,6 +7,7 @@ family of traits alone names nobody, and where two actors fit alike neither is n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import floor
 
 import numpy as np
 
@@ -24,12 +25,13 @@ CEILING: Mapping[str, float] = {"infrastructure": 6.0, "funding": 6.0, "harness"
                                 "launches": 3.0, "client": 3.0}  # fmt: skip
 OTHERS = 0.5  # of a family's weaker matches: they depend on the strongest one
 CORROBORATED = 1.0  # times what all other families say: more the strongest one may not; alone it says nothing
+SPEAKS = 2.0  # bits below which a family is not heard: coincidences of calendars and networks come to this
 ABSENT = -1.0  # bits of a family that could be seen and shows nothing of the actor
 MOST_ABSENT = -2.0
 REPORTED_CAP = 0.5  # of an actor for whom only hearsay speaks
 TIE = 1.0  # bits within which two actors fit alike
 NAMED = 0.5  # probability from which the leader is more likely than all else together
-LISTED = 0.005  # actors below it are not listed
+LISTED = 0.005  # actors below it are not listed, nor are those who show nothing: their part is unknown's
 
 
 def attribute(
@@ -92,11 +94,11 @@ def rank(role: str, actors: Sequence[Actor], matched: Mapping[str, Sequence[Matc
     for actor in actors:
         if _hearsay(matched[actor.actor_id]):
             p[actor.actor_id] = min(p[actor.actor_id], REPORTED_CAP)
-    p = {name: round(own, 4) for name, own in p.items()}
+    p = {name: floor(own * 10_000) / 10_000 for name, own in p.items()}  # what rounding leaves is unknown's
     found = [
         Hypothesis(role, actor.actor_id, actor.name, p[actor.actor_id], _grade(matched[actor.actor_id]),
                    _because(matched[actor.actor_id]))
-        for actor in actors if p[actor.actor_id] >= LISTED or bits[actor.actor_id] > 0
+        for actor in actors if p[actor.actor_id] >= LISTED and any(one.bits > 0 for one in matched[actor.actor_id])
     ]  # fmt: skip
     rest = round(1.0 - sum(one.p for one in found), 4)
     unknown = Hypothesis(role, UNKNOWN, UNKNOWN, rest, Grade.INFERRED, _why_unknown(len(actors), bits, tied))
@@ -111,9 +113,10 @@ def weigh(matches: Sequence[Match]) -> float:
     gains, absent = [], 0.0
     for family, bits in families.items():
         first, *others = sorted((own for own in bits if own > 0), reverse=True) or [0.0]
-        if first:
-            gains.append(min(first + OTHERS * sum(others), CEILING[family]))
-        else:
+        gain = min(first + OTHERS * sum(others), CEILING[family])
+        if gain >= SPEAKS:
+            gains.append(gain)
+        elif not gain:
             absent += ABSENT
     strongest = max(gains, default=0.0)
     rest = sum(gains) - strongest
