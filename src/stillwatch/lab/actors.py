@@ -30,8 +30,10 @@ WITH_TOOLS = 0.6
 SUITE = 40  # exchanges for each template of an evaluation suite
 TEMPLATES = 3
 DAYS_OFF = 2
-NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "jasper", "kelp", "larch",
-         "maple", "north", "ochre", "pine", "quartz", "reef", "slate", "tide")  # fmt: skip
+NAMES = (
+    "amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "jasper", "kelp", "larch", "maple",
+    "north", "ochre", "pine", "quartz", "reef", "slate", "tide", "umber", "vale", "willow", "yarrow",
+)  # fmt: skip
 Bools = npt.NDArray[np.bool_]
 
 
