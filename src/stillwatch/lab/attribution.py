@@ -36,6 +36,7 @@ from stillwatch.sketch.groups import Membership, grouped_rows
 from stillwatch.sketch.population import Ints
 
 DRAWS = 1_000
+TWO = 2  # families of traits that it takes to name an actor
 STRANGERS = 40  # groups of innocent accounts that stand in for campaigns
 STAYS = 0.9  # what unknown should keep where there is nothing to know
 SCENARIOS = ("d_pool", "a_reasoning", "f_burst", "c_coding")
@@ -215,23 +216,43 @@ def _labels(folder: Path, flagged: pa.Table, count: int) -> list[str]:
     return [own.most_common(1)[0][0] if own else "" for own in votes]
 
 
+def add_up(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return several measurements as one: how often the right actor is first, by whether two families showed it."""
+    told = [one for part in parts for role in (POOL, OWNER) for one in part["right"][role]]
+    shown = [one for one in told if len(one["families"]) >= TWO]
+    nulls: dict[str, dict[str, float]] = {}
+    for name in parts[0]["unknown stays"]:
+        own = [part["unknown stays"][name] for part in parts]
+        total = sum(one["of"] for one in own)
+        nulls[name] = {"share": round(sum(one["share"] * one["of"] for one in own) / total, 4), "of": total}
+    return {
+        "two families show": {"answers": len(shown), "right actor first": sum(one["right"] for one in shown)},
+        "fewer show": {
+            "answers": len(told) - len(shown),
+            "unknown first": sum(one["first"] == UNKNOWN for one in told if len(one["families"]) < TWO),
+        },
+        "unknown stays": nulls,
+    }
+
+
 def main() -> None:
-    """Measure one split and print it as JSON."""
+    """Measure one split over several seeds, and print each and the sum as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--split", choices=("tuning", "report"), default="report")
-    parser.add_argument("--seed", type=int, default=201)
-    parser.add_argument("--exchanges", type=int, default=80_000)
-    parser.add_argument("--accounts", type=int, default=4_000)
+    parser.add_argument("--seed", type=int, nargs="+", default=[201, 202, 203])
+    parser.add_argument("--exchanges", type=int, default=60_000)
+    parser.add_argument("--accounts", type=int, default=3_000)
     parser.add_argument("--draws", type=int, default=DRAWS)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        traffic = Path(folder) / "traffic"
-        request = Request(
-            exchanges=asked.exchanges, accounts=asked.accounts, seed=asked.seed, split=asked.split, scenarios=SCENARIOS
-        )
-        write_traffic(compose(request), traffic)
-        planted = plant_actors(traffic, Path(folder) / "planted", asked.seed)
-        print(json.dumps(measure(look(planted, asked.seed), asked.seed, asked.draws), indent=2))
+    parts = {}
+    for seed in asked.seed:
+        with tempfile.TemporaryDirectory() as folder:
+            traffic = Path(folder) / "traffic"
+            request = Request(asked.exchanges, asked.accounts, seed, asked.split, scenarios=SCENARIOS)
+            write_traffic(compose(request), traffic)
+            planted = plant_actors(traffic, Path(folder) / "planted", seed)
+            parts[seed] = measure(look(planted, seed), seed, asked.draws)
+    print(json.dumps({"seeds": parts, "all": add_up(list(parts.values()))}, indent=2))
 
 
 if __name__ == "__main__":
