@@ -57,6 +57,11 @@ def test_a_family_that_says_too_little_bears_out_nothing():
     assert weigh([found("payment", 6.0), found("asn", 1.9)]) == 0.0
 
 
+def test_hours_and_a_launch_name_nobody():
+    weak = [found("active-hours", 1.5), found("active-weekdays", 1.0), found("launch", 3.0)]
+    assert ranked(a=weak)[0].operator == UNKNOWN
+
+
 def test_kinds_of_one_family_are_capped_together():
     alone, both = weigh([*STRONG]), weigh([*STRONG, found("address", 6.0), found("asn", 3.0)])
     assert both - alone <= 1.0 * 2

@@ -94,10 +94,9 @@ def _from_campaigns(path: Path) -> Lineage:
 
 
 def _from_campaign(row: dict[str, Any]) -> Record:
-    seen = _moment(row["last_seen"])
-    members = frozenset(row["members"])
-    step = Step(seen, Status(row["status"]), len(members), int(row["exchanges"]))
-    return Record(row["campaign_id"], Status(row["status"]), seen, Traces(members), steps=(step,))
+    """Return a campaign of a run before lineage: known by its accounts, with no step, as its run's end is not told."""
+    traces = Traces(frozenset(row["members"]))
+    return Record(row["campaign_id"], Status(row["status"]), _moment(row["last_seen"]), traces)
 
 
 def _moment(text: str) -> dt.datetime:

@@ -58,7 +58,7 @@ def draw_history(lineage: Lineage, anchors: Mapping[str, str]) -> History | None
     if len(moments) < 2:
         return None
     place = {moment: at for at, moment in enumerate(moments)}
-    told = [one for one in lineage.records if one.steps[-1].until in place]
+    told = [one for one in lineage.records if one.steps and one.steps[-1].until in place]
     told.sort(key=lambda one: (one.status in GONE, -_size(one), one.campaign_id))
     largest = max((_size(one) for one in told), default=1)
     rows = tuple(_row(one, place, largest, anchors) for one in told[:MOST_ROWS])
