@@ -62,6 +62,12 @@ def test_hours_and_a_launch_name_nobody():
     assert ranked(a=weak)[0].operator == UNKNOWN
 
 
+def test_a_calendar_adds_to_two_other_families_and_is_never_the_second():
+    days, persona, suite = found("silent-days", 4.0), found("persona", 6.0), found("suite", 5.0)
+    assert weigh([persona, days]) == 0.0
+    assert weigh([persona, suite, days]) == weigh([persona, suite]) + 4.0
+
+
 def test_kinds_of_one_family_are_capped_together():
     alone, both = weigh([*STRONG]), weigh([*STRONG, found("address", 6.0), found("asn", 3.0)])
     assert both - alone <= 1.0 * 2

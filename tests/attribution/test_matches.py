@@ -25,11 +25,15 @@ def trait(kind: str, *values, within: int = 7, **dates) -> Trait:
     return Trait(kind, values, Grade.OBSERVED, "case", dates.get("valid_from"), dates.get("valid_until"), within)
 
 
-def bits(one: Trait, *, days=FLAT, keys=None, clock=None, known=None, networks=None, **changes) -> float | None:
+def bits(
+    one: Trait, *, days=FLAT, keys=None, clock=None, known=None, networks=None, models=None, **changes
+) -> float | None:
     own = group(RING)
     population = among(own, **changes)
     accounts = np.array(RING, np.int64)
-    scene = Scene(accounts, accounts, np.array(clock if clock is not None else AWAKE), Closer(days, keys or {}))
+    scene = Scene(
+        accounts, accounts, np.array(clock if clock is not None else AWAKE), Closer(days, keys or {}), models or {}
+    )
     found = match(one, scene, Setting(population, Keyed((), known or {}, networks or {})))
     return None if found is None else found.bits
 
@@ -115,6 +119,15 @@ def test_a_launch_speaks_where_the_traffic_gathers_around_it():
     assert bits(trait("launch", day, within=1), days=hurried) == pytest.approx(2.2, abs=0.1)
     assert bits(trait("launch", day, within=1)) == 0.0
     assert bits(trait("launch", FIRST + dt.timedelta(days=90), within=1)) is None
+
+
+def test_a_launch_speaks_where_the_campaign_moves_to_another_model_once_and_then():
+    day = FIRST + dt.timedelta(days=6)
+    moved = {("m-1" if at < 6 else "m-2", DAY + at): 50 for at in range(14)}
+    to_and_fro = {("m-1" if at % 2 else "m-2", DAY + at): 50 for at in range(14)}
+    assert bits(trait("launch", day, within=1), models=moved) == pytest.approx(2.2, abs=0.1)
+    assert bits(trait("launch", day + dt.timedelta(days=4), within=1), models=moved) == 0.0
+    assert bits(trait("launch", day, within=1), models=to_and_fro) == 0.0
 
 
 def test_a_trait_that_did_not_hold_at_the_time_is_not_looked_for():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from itertools import pairwise
 from math import log2
 
 import numpy as np
@@ -79,7 +80,7 @@ def silence(trait: Trait, scene: Scene, setting: Setting) -> Found:
 
 
 def launch(trait: Trait, scene: Scene, setting: Setting) -> Found:
-    """Compare how much gathers around the actor's launches with how much of the log that is."""
+    """Compare what gathers around the actor's launches, or a move to another model then, with how long that is."""
     first, last = setting.days
     span = [first + dt.timedelta(days=at) for at in range((last - first).days + 1)]
     near = {day for day in span if _near(day, trait.values, trait.within_days)}
@@ -87,11 +88,23 @@ def launch(trait: Trait, scene: Scene, setting: Setting) -> Found:
     if not near or not daily:
         return None
     share = sum(count for day, count in daily.items() if day in near) / sum(daily.values())
-    because = (
-        f"{share:.0%} of its exchanges are within {trait.within_days} days of a launch, "
-        f"{len(near)} of {len(span)} days of the log are"
-    )
+    where = f"within {trait.within_days} days of a launch, as {len(near)} of {len(span)} days of the log are"
+    moved = _move(scene)
+    if moved in near and share < LAUNCHED:
+        return log2(len(span) / len(near)), f"it moved to another model {where}"
+    because = f"{share:.0%} of its exchanges are {where}"
     return (log2(share / (len(near) / len(span))) if share >= LAUNCHED else 0.0), because
+
+
+def _move(scene: Scene) -> dt.date | None:
+    """Return the day on which the campaign moved to another model for good; None unless it did so once."""
+    by_day: dict[int, dict[str, int]] = {}
+    for (model, number), exchanges in scene.models.items():
+        day = by_day.setdefault(number, {})
+        day[model] = day.get(model, 0) + exchanges
+    leaders = [(number, max(sorted(own), key=lambda model: own[model])) for number, own in sorted(by_day.items())]
+    moves = [later for (_, before), (later, after) in pairwise(leaders) if before != after]
+    return day_of(moves[0]) if len(moves) == 1 else None
 
 
 def _near(day: dt.date, launches: Iterable[dt.date], within: int) -> bool:

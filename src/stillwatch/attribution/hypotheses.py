@@ -26,6 +26,7 @@ CEILING: Mapping[str, float] = {"infrastructure": 6.0, "funding": 6.0, "harness"
 OTHERS = 0.5  # of a family's weaker matches: they depend on the strongest one
 CORROBORATED = 1.0  # times what all other families say: more the strongest one may not; alone it says nothing
 SPEAKS = 2.0  # bits below which a family is not heard: coincidences of calendars and networks come to this
+SUPPORTING = frozenset(["calendar"])  # adds to what two others say, never the second: holidays are a country's
 ABSENT = -1.0  # bits of a family that could be seen and shows nothing of the actor
 MOST_ABSENT = -2.0
 REPORTED_CAP = 0.5  # of an actor for whom only hearsay speaks
@@ -47,7 +48,9 @@ def attribute(
     served = np.bincount(np.concatenate([*members, np.zeros(0, np.int64)]), minlength=population.size)
     told = []
     for at, own in enumerate(members):
-        campaign = Scene(own, own[served[own] == 1], campaigns[at].group.clock, facts[at].closer)
+        campaign = Scene(
+            own, own[served[own] == 1], campaigns[at].group.clock, facts[at].closer, campaigns[at].group.days
+        )
         told.append(hypotheses(Scene(pool_accounts(own, pools), own[:0], own[:0]), campaign, setting))
     return told
 
@@ -110,17 +113,19 @@ def weigh(matches: Sequence[Match]) -> float:
     families: dict[str, list[float]] = {}
     for one in matches:
         families.setdefault(one.family, []).append(one.bits)
-    gains, absent = [], 0.0
+    gains, support, absent = [0.0], 0.0, 0.0
     for family, bits in families.items():
         first, *others = sorted((own for own in bits if own > 0), reverse=True) or [0.0]
         gain = min(first + OTHERS * sum(others), CEILING[family])
-        if gain >= SPEAKS:
-            gains.append(gain)
-        elif not gain:
+        if not gain:
             absent += ABSENT
-    strongest = max(gains, default=0.0)
+        elif gain >= SPEAKS and family in SUPPORTING:
+            support += gain
+        elif gain >= SPEAKS:
+            gains.append(gain)
+    strongest = max(gains)
     rest = sum(gains) - strongest
-    return min(strongest, CORROBORATED * rest) + rest + max(absent, MOST_ABSENT)
+    return min(strongest, CORROBORATED * rest) + rest + (support if rest else 0.0) + max(absent, MOST_ABSENT)
 
 
 def _tied(bits: Mapping[str, float]) -> list[str]:

@@ -57,6 +57,7 @@ class Scene:
     exclusive: Ints = field(repr=False)
     clock: Ints = field(repr=False)  # exchanges by hour of day, UTC
     closer: Closer = field(repr=False, default_factory=Closer)
+    models: Mapping[tuple[str, int], int] = field(repr=False, default_factory=dict)  # exchanges by (model, day)
 
     @property
     def daily(self) -> dict[dt.date, int]:

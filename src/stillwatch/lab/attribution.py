@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.apps.detect import Examined, Settings, examine
 from stillwatch.attribution.actors import KINDS, OWNER, POOL, UNKNOWN, Actor, Trait
-from stillwatch.attribution.hypotheses import pool_accounts, rank
+from stillwatch.attribution.hypotheses import SUPPORTING, pool_accounts, rank
 from stillwatch.attribution.matches import Match, match
 from stillwatch.attribution.scene import Scene, Setting
 from stillwatch.campaigns.describe import describe, members_of
@@ -148,7 +148,10 @@ def _right(looked: Looked) -> dict[str, list[dict[str, Any]]]:
             shown = {
                 KINDS[trait.kind].family
                 for number, (actor, trait) in enumerate(looked.traits)
-                if actor == right and (found := campaign[number]) is not None and found.bits > 0
+                if actor == right
+                and KINDS[trait.kind].family not in SUPPORTING
+                and (found := campaign[number]) is not None
+                and found.bits > 0
             }
             told[role].append({
                 "campaign": label, "families": sorted(shown), "first": ranked[0].operator, "p": ranked[0].p,
@@ -166,7 +169,7 @@ def _scenes(seen: Examined, found: Sequence[Assessment], closer: Sequence[Closer
     served = np.bincount(np.concatenate([*members, np.zeros(0, np.int64)]), minlength=seen.population.size)
     for at, own in enumerate(members):
         pool = Scene(pool_accounts(own, seen.judged.pools), own[:0], own[:0])
-        yield pool, Scene(own, own[served[own] == 1], found[at].group.clock, closer[at])
+        yield pool, Scene(own, own[served[own] == 1], found[at].group.clock, closer[at], found[at].group.days)
 
 
 def _stranger_scenes(
