@@ -146,3 +146,35 @@ def test_the_public_names_that_the_documentation_uses_exist() -> None:
     for page in PAGES:
         for name in re.findall(r"\bsw\.(\w+)", page.read_text(encoding="utf-8")):
             assert name in sw.__all__, f"{page.name}: sw.{name}"
+
+
+def test_every_kind_of_trait_and_every_field_of_an_actor_is_documented_as_it_is() -> None:
+    from stillwatch.attribution.actors import KINDS, ActorRow, TraitRow
+
+    page = read("reference/actors.md")
+    rows = [line for line in section(page, "Kinds").splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{name}` | {' or '.join(kind.roles)} | {kind.family} | {kind.cap:g} | {kind.expected} |"
+        for name, kind in KINDS.items()
+    ]
+    for title, record in (("An actor", ActorRow), ("A trait", TraitRow)):
+        rows = [line.split("|") for line in section(page, title).splitlines() if line.startswith("| `")]
+        required = {row[1].strip(" `"): row[2].strip() == "yes" for row in rows}
+        assert required == {name: field.is_required() for name, field in record.model_fields.items()}
+
+
+def test_every_family_of_traits_is_documented_with_its_ceiling() -> None:
+    from stillwatch.attribution.hypotheses import CEILING
+
+    told = re.search(r"\(([^()]+ bits; [^()]+)\)", " ".join(section(read("reference/actors.md"), "Kinds").split()))
+    assert told is not None
+    parts = [part.replace(" bits", "").rsplit(" ", 1) for part in told[1].split("; ")]
+    assert {name: float(bits) for names, bits in parts for name in names.split(", ")} == CEILING
+
+
+def test_every_status_of_a_campaign_is_documented() -> None:
+    from stillwatch.campaigns.identity import Status
+
+    lines = section(read("reference/tables.md"), "lineage.json").splitlines()
+    told = {name for line in lines if line.startswith("| `") for name in re.findall(r"`([^`]+)`", line.split("|")[1])}
+    assert {status.value for status in Status} <= told

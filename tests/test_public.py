@@ -19,9 +19,9 @@ from stillwatch.ingest.columns import LICENCE_COLUMNS
 
 PUBLIC = {
     "AttributeEdge", "Axis", "Bars", "Calibration", "Campaign", "Claim", "Evidence", "Explanation", "Family", "Grade",
-    "InputRefused", "MissingDependency", "Policy", "Rejection", "Run", "Settings", "Share", "StillwatchError", "Story",
-    "Support", "TimelineBar", "UsageError", "VerdictKind", "__version__", "detect", "explain", "read_run", "validate",
-    "write_run",
+    "Hypothesis", "InputRefused", "MissingDependency", "Policy", "Rejection", "Run", "Settings", "Share",
+    "StillwatchError", "Story", "Support", "TimelineBar", "UsageError", "VerdictKind", "__version__", "detect",
+    "explain", "read_run", "validate", "write_run",
 }  # fmt: skip
 
 

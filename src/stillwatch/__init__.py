@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Evidence,
         Family,
         Grade,
+        Hypothesis,
         InputRefused,
         MissingDependency,
         Rejection,
@@ -45,8 +46,8 @@ _HOMES = {
     "campaigns.weigh": ("Bars", "Calibration"),
     "ingest.support": ("Support",),
     "model": (
-        "Axis", "Campaign", "Claim", "Evidence", "Family", "Grade", "InputRefused", "MissingDependency", "Rejection",
-        "Share", "StillwatchError", "UsageError", "VerdictKind",
+        "Axis", "Campaign", "Claim", "Evidence", "Family", "Grade", "Hypothesis", "InputRefused", "MissingDependency",
+        "Rejection", "Share", "StillwatchError", "UsageError", "VerdictKind",
     ),
 }  # fmt: skip
 _HOME = {name: f"stillwatch.{home}" for home, names in _HOMES.items() for name in names}
@@ -63,6 +64,7 @@ __all__ = [
     "Explanation",
     "Family",
     "Grade",
+    "Hypothesis",
     "InputRefused",
     "MissingDependency",
     "Policy",

@@ -108,6 +108,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One answer to who runs a campaign's accounts (`role` pool-operator) or who ordered its work (workload-owner)."""
+
+    role: str
+    operator: str  # id of a known actor, or unknown
+    name: str
+    p: float
+    grade: Grade
+    because: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """Linked accounts with one purpose over time."""
 
@@ -124,7 +136,7 @@ class Campaign:
     first_seen: dt.datetime
     last_seen: dt.datetime
     pool_id: str | None = None
-    status: str = "born"  # born, grew, steady, merged, went quiet
+    status: str = "born"  # born, steady, grew, split, merged, returned
     capabilities: tuple[Share, ...] = ()
     models: tuple[Share, ...] = ()
     channels: tuple[Share, ...] = ()

@@ -279,3 +279,12 @@ def test_signals_lists_the_roster(run: Any) -> None:
 
 def test_version_is_the_package_s(run: Any) -> None:
     assert run("version") == (0, f"{sw.__version__}\n", "")
+
+
+def test_a_file_of_actors_that_names_origins_is_refused_before_the_log_is_read(run: Any, tmp_path: Path) -> None:
+    actors = tmp_path / "actors.toml"
+    actors.write_text('[[actor]]\nid = "x"\nrole = "pool-operator"\nlanguage = "xx"\n', encoding="utf-8")
+    status, out, err = run("detect", tmp_path / "none.parquet", "--actors", actors, "--out", tmp_path / "out")
+    assert (status, out) == (cli.REFUSED, "")
+    assert err.startswith(f"error: {actors}: actor 'x': language: where people are from")
+    assert not (tmp_path / "out").exists()

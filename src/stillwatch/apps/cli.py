@@ -67,6 +67,9 @@ def detect(
     templates: Annotated[
         Path | None, typer.Option("--templates", help="Public templates, one a line or NDJSON.", metavar="FILE")
     ] = None,
+    actors: Annotated[
+        Path | None, typer.Option("--actors", help="Known actors, for hypotheses about who it is.", metavar="FILE")
+    ] = None,
     previous: Annotated[
         Path | None, typer.Option("--previous", help="An earlier run: campaigns keep their ids.", metavar="DIR")
     ] = None,
@@ -84,8 +87,9 @@ def detect(
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
-            fields=_read_fields(field), templates=templates, previous=previous, progress=told, engine=engine
-        )
+            fields=_read_fields(field), templates=templates, actors=actors, previous=previous, progress=told,
+            engine=engine,
+        )  # fmt: skip
         run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
         sw.write_run(run, out)
     if as_json:

@@ -18,6 +18,8 @@ import pyarrow as pa
 from stillwatch.actions.policy import Policy
 from stillwatch.apps.run import Run
 from stillwatch.apps.tell import Told, tell
+from stillwatch.attribution.actors import read_actors
+from stillwatch.attribution.keyed import Keyed, key_actors
 from stillwatch.campaigns.describe import describe, members_of
 from stillwatch.campaigns.judge import Judged, judge
 from stillwatch.ingest.engine import MEMORY, THREADS, Engine
@@ -49,6 +51,7 @@ class Settings:
     scratch: Path | None = None
     previous: Path | None = None  # output folder of an earlier run: campaigns keep their ids
     templates: Path | None = None  # public templates, one a line or NDJSON with `text`
+    actors: Path | None = None  # known actors, TOML (docs/reference/actors.md)
     progress: Progress = lambda _: None
 
 
@@ -82,6 +85,8 @@ class Examined:
     sketched: SketchedExchanges
     population: Population
     judged: Judged
+    key: SketchKey
+    keyed: Keyed
 
 
 def examine(
@@ -89,6 +94,7 @@ def examine(
 ) -> Examined:
     """Read exchanges, accounts and licences (`sources`; the last two may be None), sketch and judge them."""
     exchanges, accounts, licences = sources
+    actors = () if settings.actors is None else read_actors(settings.actors)  # first: its errors cost nothing
     log = read_exchanges(exchanges, engine, settings.fields)
     account_rows = None if accounts is None else read_accounts(accounts, engine, NO_FIELDS)
     licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
@@ -100,12 +106,12 @@ def examine(
     if settings.templates is not None:
         public = register_templates(settings.templates, learned.prompts)
         population = dataclasses.replace(population, public_templates=public)
+    keyed = key_actors(engine, log, sketched, actors, key, counts)
     lap("accounts")
     judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)
     lap("judge")
-    return Examined(
-        tuple(part for part in (log, account_rows, licence_rows) if part is not None), sketched, population, judged
-    )
+    inputs = tuple(part for part in (log, account_rows, licence_rows) if part is not None)
+    return Examined(inputs, sketched, population, judged, key, keyed)
 
 
 def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
@@ -114,7 +120,7 @@ def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
     members = members_of(campaigns, seen.judged.membership)
     facts, flagged = describe(engine, seen.sketched, seen.population, members)
     cleared = [one for one in seen.judged.assessments if one.verdict is VerdictKind.CLEAR]
-    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools, cleared)
+    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools, cleared, seen.key, seen.keyed)
     return tell(told, facts, flagged, settings.policy, settings.previous)
 
 
@@ -158,6 +164,8 @@ def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
         "calibration": settings.policy.calibration.source,
         "went_quiet": list(run.manifest["went_quiet"]),
         "previous_run": None if settings.previous is None else settings.previous.name,
+        "lineage": run.manifest["lineage"],
+        "known_actors": len(seen.keyed.actors),
     }
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from stillwatch.apps.run import AttributeEdge, Run, Story
+from stillwatch.campaigns.lineage import Step
 from stillwatch.campaigns.weigh import CEILING, add_up
-from stillwatch.model import Axis, Campaign, Evidence, Family, UsageError
+from stillwatch.model import Axis, Campaign, Evidence, Family, Hypothesis, UsageError
 from stillwatch.signals.base import Finding, Signal
 
 FAMILY_RULE = "within a family the strongest term counts in full, the others by half, up to the family's ceiling"
@@ -37,6 +38,7 @@ class Cause:
     """One campaign's case: its terms against and for innocence, its sums, and how its members are tied.
 
     `trust` is what its coordination counts for: below 1 where the group is so small that coincidence may tie it.
+    `hypotheses` say who may run and who may have ordered it; `history` is what became of it in each run.
     """
 
     campaign: Campaign
@@ -45,6 +47,10 @@ class Cause:
     sums: tuple[FamilySum, ...]
     trust: float
     ties: tuple[AttributeEdge, ...]
+    hypotheses: tuple[Hypothesis, ...] = ()
+    history: tuple[Step, ...] = ()
+    parents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +78,35 @@ def explain(run: Run, subject: str) -> Explanation:
     skipped = tuple((each["signal"], each["reason"]) for each in run.manifest.get("signals_not_evaluated", ()))
     for story in run.stories:
         if story.campaign.campaign_id == subject:
-            cause = _cause(story, story.edges)
+            cause = _cause(run, story, story.edges)
             return Explanation("campaign", subject, _because_campaign(story.campaign), None, (cause,), skipped)
     rows = run.verdicts.filter(pc.equal(run.verdicts["account_id"], subject)).to_pylist()
     if not rows:
         raise UsageError(f"no account or campaign of this run is {subject!r}{_nearest(run, subject)}")
     own = [story for story in run.stories if subject in story.campaign.members]
-    causes = tuple(_cause(story, [tie for tie in story.edges if tie.account_id == subject]) for story in own)
+    causes = tuple(_cause(run, story, [tie for tie in story.edges if tie.account_id == subject]) for story in own)
     return Explanation("account", subject, _because_account(rows[0], own), rows[0], causes, skipped)
 
 
-def _cause(story: Story, ties: Iterable[AttributeEdge]) -> Cause:
+def _cause(run: Run, story: Story, ties: Iterable[AttributeEdge]) -> Cause:
     order = {axis: place for place, axis in enumerate(Axis)}
     terms = sorted(story.evidence, key=lambda term: (order[term.axis], -term.bits, term.signal))
     against = tuple(term for term in terms if term.bits >= 0)
     innocence = tuple(term for term in terms if term.bits < 0)
     sums = _sums(terms)
-    return Cause(story.campaign, against, innocence, sums, _trust(story.campaign, sums), tuple(ties))
+    record = run.lineage.of(story.campaign.campaign_id)
+    return Cause(
+        story.campaign,
+        against,
+        innocence,
+        sums,
+        _trust(story.campaign, sums),
+        tuple(ties),
+        story.hypotheses,
+        record.steps if record else (),
+        record.parents if record else (),
+        record.children if record else (),
+    )
 
 
 def _sums(terms: Sequence[Evidence]) -> tuple[FamilySum, ...]:

@@ -24,6 +24,7 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from stillwatch.apps import schemas
+from stillwatch.apps.lineage_file import LINEAGE, lineage_rows, read_lineage
 from stillwatch.apps.report import render_report
 from stillwatch.apps.run import AttributeEdge, Run, Story, TimelineBar
 from stillwatch.ingest.write import write_rejections
@@ -34,6 +35,7 @@ from stillwatch.model import (
     Evidence,
     Family,
     Grade,
+    Hypothesis,
     InputRefused,
     Share,
     UsageError,
@@ -47,7 +49,9 @@ TABLES = {
     "flagged": schemas.FLAGGED,
 }
 MANIFEST = "manifest.json"
-FILES = (*(f"{name}.parquet" for name in TABLES), "campaigns.json", "report.html", "rejected.ndjson", MANIFEST)
+FILES = (
+    *(f"{name}.parquet" for name in TABLES), "campaigns.json", LINEAGE, "report.html", "rejected.ndjson", MANIFEST,
+)  # fmt: skip
 MEND = "give --out a new folder or that of an earlier run"
 _SHARES = ("capabilities", "models", "channels", "countries", "asns")
 
@@ -104,6 +108,7 @@ def read_run(folder: str | Path) -> Run:
             rejected=_read_rejections(folder / "rejected.ndjson"),
             manifest=json.loads((folder / MANIFEST).read_text(encoding="utf-8")),
             stories=_read_stories(told, tables["evidence"]),
+            lineage=read_lineage(folder),
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise InputRefused(f"{folder}: is damaged ({type(error).__name__}); run `stillwatch detect` again") from error
@@ -122,6 +127,7 @@ def _write_files(run: Run, folder: Path) -> None:
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     rows = {row["campaign_id"]: row for row in run.campaigns.to_pylist()}
     _write_json(folder / "campaigns.json", [_story_row(rows[one.campaign.campaign_id], one) for one in run.stories])
+    _write_json(folder / LINEAGE, lineage_rows(run.lineage))
     (folder / "report.html").write_text(render_report(run), encoding="utf-8", newline="\n")
     write_rejections(run.rejected, folder / "rejected.ndjson")
     _write_json(folder / MANIFEST, run.manifest)  # last: a folder with it is whole
@@ -142,6 +148,11 @@ def _story_row(row: dict[str, Any], story: Story) -> dict[str, Any]:
         "members": campaign.members,
         "timeline": [dataclasses.asdict(bar) for bar in story.timeline],
         "ties": [dataclasses.asdict(edge) for edge in story.edges],
+        "attribution": [dataclasses.asdict(one) for one in story.hypotheses],
+        "capability_days": [
+            {"day": day.isoformat(), "capability": capability, "exchanges": exchanges}
+            for day, capability, exchanges in story.capability_days
+        ],
     }
 
 
@@ -156,6 +167,11 @@ def _read_stories(told: list[dict[str, Any]], evidence: pa.Table) -> tuple[Story
             tuple(terms.get(row["campaign_id"], ())),
             tuple(TimelineBar(**bar | {"start": dt.datetime.fromisoformat(bar["start"])}) for bar in row["timeline"]),
             tuple(AttributeEdge(**tie) for tie in row["ties"]),
+            tuple(_hypothesis(one) for one in row.get("attribution", ())),  # runs of version 0.1 have none
+            tuple(
+                (dt.date.fromisoformat(one["day"]), one["capability"], one["exchanges"])
+                for one in row.get("capability_days", ())
+            ),
         )
         for row in told
     )
@@ -169,6 +185,11 @@ def _campaign(row: dict[str, Any]) -> Campaign:
     values |= {name: dt.datetime.fromisoformat(row[name]) for name in ("first_seen", "last_seen")}
     values["claims"] = tuple(Claim(claim["text"], Grade(claim["grade"])) for claim in row["claims"])
     return Campaign(**values | {"verdict": VerdictKind(row["verdict"])})
+
+
+def _hypothesis(row: dict[str, Any]) -> Hypothesis:
+    because = tuple(Claim(claim["text"], Grade(claim["grade"])) for claim in row["because"])
+    return Hypothesis(**row | {"grade": Grade(row["grade"]), "because": because})
 
 
 def _read_rejections(path: Path) -> pa.Table:

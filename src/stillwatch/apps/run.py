@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from stillwatch.model import Campaign, Evidence
+from stillwatch.campaigns.lineage import Lineage
+from stillwatch.model import Campaign, Evidence, Hypothesis
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Story:
     evidence: tuple[Evidence, ...]
     timeline: tuple[TimelineBar, ...] = ()
     edges: tuple[AttributeEdge, ...] = ()  # the strongest few hundred, for the graph
+    hypotheses: tuple[Hypothesis, ...] = ()  # who runs the pool and who ordered the work, each with unknown
+    capability_days: tuple[tuple[dt.date, str, int], ...] = ()  # (day, capability, exchanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Run:
     rejected: pa.Table
     manifest: dict[str, Any]
     stories: tuple[Story, ...] = field(default=(), repr=False)
+    lineage: Lineage = field(default_factory=Lineage, repr=False)
 
     def frame(self, table: str) -> pd.DataFrame:
         """Return one of the tables as a pandas frame: verdicts, campaigns, evidence, flagged or rejected."""

@@ -40,7 +40,11 @@ CAMPAIGNS = pa.schema(
         ("asns", _SHARES),
         (
             "operator_hypotheses",
-            pa.list_(pa.struct([("operator", pa.string()), ("p", pa.float64()), ("grade", pa.string())])),
+            pa.list_(
+                pa.struct(
+                    [("operator", pa.string()), ("p", pa.float64()), ("grade", pa.string()), ("role", pa.string())]
+                )
+            ),
         ),
         ("pool_id", pa.string()),
         ("status", pa.string()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +14,21 @@ import pyarrow.compute as pc
 
 from stillwatch.actions.policy import Policy
 from stillwatch.apps import schemas
+from stillwatch.apps.lineage_file import read_lineage
 from stillwatch.apps.run import AttributeEdge, Run, Story, TimelineBar
-from stillwatch.attribution.claims import claims_of, overturned_by
+from stillwatch.attribution.claims import claims_of, lineage_claims, overturned_by
+from stillwatch.attribution.hypotheses import attribute
+from stillwatch.attribution.keyed import Keyed
+from stillwatch.attribution.scene import day_of
 from stillwatch.campaigns.describe import Facts
-from stillwatch.campaigns.identity import name_campaigns
+from stillwatch.campaigns.identity import Named
+from stillwatch.campaigns.lineage import Lineage, Sighting, continue_lineage
+from stillwatch.campaigns.traces import Tracer
 from stillwatch.campaigns.weigh import Assessment
-from stillwatch.model import Axis, Campaign, Evidence, VerdictKind
+from stillwatch.model import Axis, Campaign, Evidence, Hypothesis, VerdictKind
 from stillwatch.sketch.groups import Membership
 from stillwatch.sketch.population import Ints, Population
+from stillwatch.sketch.text import SketchKey
 
 EDGES_TOLD = 300
 SEVERITY = {kind: rank for rank, kind in enumerate(VerdictKind)}
@@ -40,39 +46,51 @@ class Told:
     judged: Sequence[Assessment] = field(repr=False)
     membership: Membership = field(repr=False)
     pools: Ints = field(repr=False)
-    cleared: Sequence[Assessment] = field(default=(), repr=False)  # groups judged and found clear
+    cleared: Sequence[Assessment] = field(repr=False)  # groups judged and found clear
+    key: SketchKey = field(repr=False)
+    keyed: Keyed = field(repr=False)  # known actors
 
 
 def tell(told: Told, facts: Mapping[int, Facts], flagged: pa.Table, policy: Policy, previous: Path | None) -> Run:
     """Return the run's tables and stories; `facts` and `flagged` are by position in `told.judged`."""
-    members = [
-        frozenset(told.population.ids.take(pa.array(one.group.accounts[one.tied])).to_pylist()) for one in told.judged
-    ]
-    names, quiet = name_campaigns(members, None if previous is None else _read_members(previous))
-    stories = tuple(
-        _story(told, position, names[position], facts[position], policy) for position in range(len(told.judged))
-    )
+    lineage, named, quiet = _lineage(told, facts, previous)
+    names = [(one.campaign_id, one.status.value) for one in named]
+    who = attribute(told.population, told.keyed, told.judged, facts, told.pools)
+    stories = tuple(_story(told, at, named[at], facts[at], (policy, who[at])) for at in range(len(told.judged)))
     belongs = flagged["grp"].to_numpy()
     concluded = np.array([SEVERITY[one.verdict] >= SEVERITY[VerdictKind.SUSPECT] for one in told.judged], np.bool_)
     flagged = flagged.filter(pa.array(concluded[belongs] if len(belongs) else np.zeros(0, np.bool_)))
     return Run(
         verdicts=_verdicts(told, names, flagged),
-        campaigns=pa.Table.from_pylist([_campaign_row(story.campaign) for story in stories], schemas.CAMPAIGNS),
+        campaigns=pa.Table.from_pylist([_campaign_row(story) for story in stories], schemas.CAMPAIGNS),
         evidence=pa.Table.from_pylist(
             [_evidence_row(term) for story in stories for term in story.evidence], schemas.EVIDENCE
         ),
         flagged=_flagged(told, names, flagged),
         rejected=pa.table({}),
-        manifest={"went_quiet": quiet},
+        manifest={"went_quiet": quiet, "lineage": lineage.note or "by accounts, templates and infrastructure"},
         stories=stories,
+        lineage=lineage,
     )
 
 
-def _story(told: Told, position: int, name: tuple[str, str], facts: Facts, policy: Policy) -> Story:
-    one = told.judged[position]
+def _lineage(
+    told: Told, facts: Mapping[int, Facts], previous: Path | None
+) -> tuple[Lineage, list[Named], tuple[str, ...]]:
+    tracer = Tracer.prepare(told.population, told.key, [*told.judged, *told.cleared])
+    found = [
+        Sighting(tracer.trace(one), facts[at].exchanges, _moment(facts[at].last_ts))
+        for at, one in enumerate(told.judged)
+    ]
+    before = Lineage() if previous is None else read_lineage(previous)
+    return continue_lineage(before, found, _moment(told.population.end), tracer.check())
+
+
+def _story(told: Told, position: int, name: Named, facts: Facts, rest: tuple[Policy, tuple[Hypothesis, ...]]) -> Story:
+    one, (policy, who) = told.judged[position], rest
     pool = _pool_of(told, one)
     campaign = Campaign(
-        campaign_id=name[0],
+        campaign_id=name.campaign_id,
         verdict=one.verdict,
         p=round(one.p, 6),
         coordination_bits=round(one.bits[Axis.COORDINATION], 3),
@@ -85,13 +103,13 @@ def _story(told: Told, position: int, name: tuple[str, str], facts: Facts, polic
         first_seen=_moment(facts.first_ts),
         last_seen=_moment(facts.last_ts),
         pool_id=pool,
-        status=name[1],
+        status=name.status.value,
         capabilities=facts.shares.get("capability", ()),
         models=facts.shares.get("model", ()),
         channels=facts.shares.get("channel", ()),
         countries=facts.shares.get("country", ()),
         asns=facts.shares.get("asn", ()),
-        claims=claims_of(one, facts, pool),
+        claims=(*claims_of(one, facts, pool, who), *lineage_claims(name)),
         overturn=overturned_by(one),
         actions=policy.recommend(one.verdict),
         members=tuple(told.population.ids.take(pa.array(one.group.accounts[one.tied])).to_pylist()),
@@ -99,7 +117,7 @@ def _story(told: Told, position: int, name: tuple[str, str], facts: Facts, polic
     evidence = tuple(
         Evidence(
             "campaign",
-            name[0],
+            name.campaign_id,
             signal.name,
             signal.axis,
             signal.family,
@@ -110,7 +128,8 @@ def _story(told: Told, position: int, name: tuple[str, str], facts: Facts, polic
         for signal, found in one.findings
     )
     timeline = tuple(TimelineBar(_moment(start), model, count, busy) for start, model, count, busy in facts.timeline)
-    return Story(campaign, evidence, timeline, _edges(told.population, one))
+    days = tuple((day_of(day), capability, count) for day, capability, count in facts.closer.days)
+    return Story(campaign, evidence, timeline, _edges(told.population, one), who, days)
 
 
 def _pool_of(told: Told, one: Assessment) -> str | None:
@@ -212,23 +231,20 @@ def _flagged(told: Told, names: Sequence[tuple[str, str]], flagged: pa.Table) ->
     )
 
 
-def _campaign_row(campaign: Campaign) -> dict[str, Any]:
+def _campaign_row(story: Story) -> dict[str, Any]:
+    campaign = story.campaign
     row = {name: getattr(campaign, name) for name in schemas.CAMPAIGNS.names if hasattr(campaign, name)}
     for name in ("capabilities", "models", "channels", "countries", "asns"):
         row[name] = [{"name": share.name, "share": share.share} for share in getattr(campaign, name)]
     row["verdict"] = campaign.verdict.value
-    row["operator_hypotheses"] = [{"operator": "unknown", "p": 1.0, "grade": "inferred"}]
+    row["operator_hypotheses"] = [
+        {"operator": one.operator, "p": one.p, "grade": one.grade.value, "role": one.role} for one in story.hypotheses
+    ]
     return row
 
 
 def _evidence_row(term: Evidence) -> dict[str, Any]:
     return {name: getattr(term, name) for name in schemas.EVIDENCE.names} | {"exchanges": list(term.exchanges)}
-
-
-def _read_members(folder: Path) -> dict[str, frozenset[str]]:
-    """Read an earlier run's members; an account may belong to several campaigns."""
-    rows = json.loads((folder / "campaigns.json").read_text(encoding="utf-8"))
-    return {row["campaign_id"]: frozenset(row["members"]) for row in rows}
 
 
 def _moment(us: int) -> dt.datetime:

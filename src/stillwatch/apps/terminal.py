@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # types only: a command that prints two lines must not wait f
     from stillwatch.signals.base import Signal
 
 TIES_SHOWN = 12
+RUNS_SHOWN = 12
 COLOURS = {"distillation": "bold red", "suspect": "yellow", "watch": "cyan", "clear": "green"}
 
 
@@ -103,6 +104,8 @@ def _print_cause(cause: Cause, console: Console, whose: str) -> None:
     )
     for claim in one.claims:
         console.print(f"  {claim.grade}: {escape(claim.text)}")
+    _print_who(cause, console)
+    _print_history(cause, console)
     _print_terms("Against", cause.against, console)
     _print_terms("For innocence", cause.innocence, console)
     _print_sums(cause, console)
@@ -112,6 +115,29 @@ def _print_cause(cause: Cause, console: Console, whose: str) -> None:
             console.print(f"\n[bold]{title}[/]")
         for line in lines:
             console.print(f"  {escape(line)}")
+
+
+def _print_who(cause: Cause, console: Console) -> None:
+    for role, question in (("pool-operator", "Who runs the accounts"), ("workload-owner", "Who ordered the work")):
+        own = [one for one in cause.hypotheses if one.role == role]
+        if own:
+            console.print(f"\n[bold]{question}[/]: hypotheses among the known actors, adding up to 1")
+        for one in own:
+            console.print(f"  {one.p:.3f} {escape(one.name)} ({one.grade})")
+            for claim in one.because:
+                console.print(f"        {claim.grade}: {escape(claim.text)}", style="dim")
+
+
+def _print_history(cause: Cause, console: Console) -> None:
+    if len(cause.history) < 2:
+        return
+    console.print("\n[bold]Over the runs[/]")
+    for step in cause.history[-RUNS_SHOWN:]:
+        size = f": {step.accounts:,} accounts, {step.exchanges:,} exchanges" if step.accounts else ""
+        console.print(f"  until {_moment(step.until)} {step.status}{size}")
+    for word, names in (("from", cause.parents), ("into", cause.children)):
+        if names:
+            console.print(f"  {word} {escape(', '.join(names))}")
 
 
 def _print_terms(title: str, terms: Sequence[Evidence], console: Console) -> None:

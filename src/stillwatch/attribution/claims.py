@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from stillwatch.attribution.actors import OWNER, POOL, UNKNOWN
+from stillwatch.attribution.hypotheses import NAMED
+from stillwatch.attribution.scene import day_of
 from stillwatch.campaigns.describe import Facts
+from stillwatch.campaigns.identity import Named, Status
+from stillwatch.campaigns.phases import bucket_days, find_phases, reconnaissance
 from stillwatch.campaigns.weigh import Assessment
-from stillwatch.model import Axis, Claim, Grade
+from stillwatch.model import Axis, Claim, Grade, Hypothesis
 from stillwatch.signals.base import Finding, Signal
 
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 
-def claims_of(assessment: Assessment, facts: Facts, pool: str | None) -> tuple[Claim, ...]:
+
+def claims_of(
+    assessment: Assessment, facts: Facts, pool: str | None, who: Sequence[Hypothesis] = ()
+) -> tuple[Claim, ...]:
     """Return the story of one campaign; counts are observed, purposes are inferred."""
     tied = int(assessment.tied.sum())
     claims = [
@@ -19,12 +33,60 @@ def claims_of(assessment: Assessment, facts: Facts, pool: str | None) -> tuple[C
     if sought:
         names = ", ".join(f"{share.name.replace('_', ' ')} ({share.share:.0%})" for share in sought[:3])
         claims.append(Claim(f"capabilities sought: {names}", Grade.INFERRED))
+    claims += _phases(facts)
     for signal, finding in _strongest(assessment, Axis.COORDINATION):
         claims.append(Claim(f"run as one: {finding.because} ({signal.name})", Grade.OBSERVED))
     if pool is not None:
         claims.append(Claim(f"its accounts belong to pool {pool}, which may serve other owners too", Grade.INFERRED))
-    claims.append(Claim("who ordered the work is unknown", Grade.INFERRED))
+    claims += [_leader("who runs its accounts", POOL, who), _leader("who ordered the work", OWNER, who)]
     return tuple(claims)
+
+
+def lineage_claims(name: Named) -> tuple[Claim, ...]:
+    """Return what became of a campaign since the run before, where that needs to be said."""
+    if name.status is Status.RETURNED:
+        return (Claim(f"it returned: {name.because} with what was known of it before", Grade.INFERRED),)
+    if name.status in (Status.SPLIT, Status.MERGED):
+        verb = "it is part of an earlier campaign" if name.status is Status.SPLIT else "earlier campaigns are one"
+        return (Claim(f"{verb}: {name.because}", Grade.INFERRED),)
+    return ()
+
+
+def _phases(facts: Facts) -> list[Claim]:
+    """Say what was sought first and what later, and when a search for what works became a harvest."""
+    days = facts.closer.days
+    width = bucket_days(days)
+    phases = find_phases(days, width)
+    claims = []
+    if len(phases) > 1:
+        first, *later = phases
+        told = [f"first {_spaced(first.capability)} ({first.share:.0%})"]
+        told += [f"from {_date(one.first)} mostly {_spaced(one.capability)} ({one.share:.0%})" for one in later]
+        claims.append(Claim(f"sought over time: {', '.join(told)}", Grade.INFERRED))
+    scaled = reconnaissance(days, width)
+    if scaled is not None:
+        text = (
+            f"small until {_date(scaled[0])}, then {scaled[1]:.0f} times as many exchanges: a search, then its harvest"
+        )
+        claims.append(Claim(text, Grade.INFERRED))
+    return claims
+
+
+def _leader(question: str, role: str, who: Sequence[Hypothesis]) -> Claim:
+    leader = next((one for one in who if one.role == role), None)
+    if leader is None or leader.operator == UNKNOWN:
+        return Claim(f"{question} is unknown", Grade.INFERRED)
+    word = "is most likely" if leader.p >= NAMED else "may be"
+    return Claim(f"{question} {word} {leader.name} (p {leader.p:.2f})", leader.grade)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _date(day: int) -> str:
+    date = day_of(day)
+    return f"{date.day} {_MONTHS[date.month - 1]}"
 
 
 def overturned_by(assessment: Assessment) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ibis
@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
+from stillwatch.campaigns.phases import Closer, look_closer
 from stillwatch.campaigns.weigh import Assessment
 from stillwatch.ingest.engine import Engine
 from stillwatch.model import Share
@@ -34,6 +35,7 @@ class Facts:
     last_ts: int
     shares: dict[str, tuple[Share, ...]]  # capability, model, channel, country, asn
     timeline: tuple[tuple[int, str, int, int], ...]  # (start µs, model, exchanges, accounts)
+    closer: Closer = field(default_factory=Closer)  # capabilities by day, keys carried
 
 
 def members_of(assessments: Sequence[Assessment], membership: Membership) -> Membership:
@@ -81,6 +83,7 @@ def describe(
         timeline.setdefault(row["grp"], []).append(
             (row["start"] * step * 3_600_000_000, row["model"], row["exchanges"], row["accounts"])
         )
+    closer = look_closer(engine, rows)
     facts = {
         row["grp"]: Facts(
             row["exchanges"],
@@ -89,6 +92,7 @@ def describe(
             row["last_ts"],
             {kind: by_group.get(row["grp"], ()) for kind, by_group in shares.items()},
             tuple(timeline[row["grp"]]),
+            closer[row["grp"]],
         )
         for row in engine.arrow(sums.order_by("grp")).to_pylist()
     }

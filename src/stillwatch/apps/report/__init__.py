@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stillwatch.apps.report import words
 from stillwatch.apps.report.chapters import MAX_EXAMPLES, MAX_MEMBERS, write_chapter
+from stillwatch.apps.report.history import draw_history
 from stillwatch.apps.report.summary import summarise, worst_first
 from stillwatch.apps.run import Run
 
@@ -28,6 +29,7 @@ def render_report(run: Run) -> str:
         summary=summarise(run),
         loud=[chapter for chapter in chapters if not chapter.calm],
         calm=[chapter for chapter in chapters if chapter.calm],
+        history=draw_history(run.lineage, {one.campaign.campaign_id: one.anchor for one in chapters}),
         manifest=run.manifest,
     )
 

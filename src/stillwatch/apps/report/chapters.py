@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from stillwatch.apps.report.graph import Graph, draw_graph
 from stillwatch.apps.report.timeline import Timeline, draw_timeline
 from stillwatch.apps.report.waterfall import Waterfall, draw_waterfall
+from stillwatch.apps.report.who import Layer, write_layers
 from stillwatch.apps.report.words import count, percent, plural, spaced, span, top_shares
-from stillwatch.apps.run import Story
+from stillwatch.apps.run import Story, TimelineBar
 from stillwatch.model import Axis, Campaign, Evidence, Share, VerdictKind
 
 MAX_MEMBERS = 50
@@ -19,7 +21,9 @@ _STATUS = {
     "born": "first seen in this run",
     "grew": "grew since the run before",
     "steady": "steady since the run before",
+    "split": "split off from an earlier campaign",
     "merged": "merged from earlier campaigns",
+    "returned": "returned under new accounts, or after a silence",
     "went quiet": "went quiet since the run before",
 }
 
@@ -33,6 +37,8 @@ class Chapter:
     lead: str
     status: str
     panels: tuple[tuple[str, tuple[Share, ...], int], ...]  # title, strongest shares, how many more
+    layers: tuple[Layer, ...]
+    sought: Timeline | None  # capabilities by day
     timeline: Timeline | None
     graph: Graph | None
     waterfall: Waterfall
@@ -60,6 +66,8 @@ def write_chapter(number: int, story: Story) -> Chapter:
         lead=_lead(campaign),
         status=_STATUS.get(campaign.status, campaign.status),
         panels=tuple(_panel(title, shares) for title, shares in _panels(campaign) if shares),
+        layers=write_layers(story.hypotheses),
+        sought=_sought(story),
         timeline=draw_timeline(story.timeline),
         graph=draw_graph(story.edges),
         waterfall=draw_waterfall(campaign, terms or about_accounts),
@@ -68,6 +76,18 @@ def write_chapter(number: int, story: Story) -> Chapter:
         account_terms_left_out=len(about_accounts) - len(strongest),
         innocent=tuple(one for one in terms or strongest if one.bits < 0),
     )
+
+
+def _sought(story: Story) -> Timeline | None:
+    """Draw what was sought over time where there is time to speak of: on one day the panel says it all."""
+    if len({day for day, _, _ in story.capability_days}) < 2:
+        return None
+    midnight = dt.time(tzinfo=dt.UTC)
+    bars = (
+        TimelineBar(dt.datetime.combine(day, midnight), spaced(capability), exchanges, 0)
+        for day, capability, exchanges in story.capability_days
+    )
+    return draw_timeline(tuple(bars), kind="capability")
 
 
 def _by_axis_then_weight(one: Evidence) -> tuple[int, float, str, str, str]:

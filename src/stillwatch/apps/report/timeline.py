@@ -17,7 +17,7 @@ from stillwatch.apps.run import TimelineBar
 
 MAX_BUCKETS = 96  # more bars than this are thinner than a pixel or two on a phone
 MAX_MODELS = 5  # hues that stay apart for a colour-blind reader; the rest is "other models"
-OTHER = "other models"
+OTHERS = {"model": "other models", "capability": "other capabilities"}
 _WIDTHS = tuple(dt.timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 180, 360, 720, 1440, 7 * 1440, 28 * 1440))
 _WIDTH_NAMES = ("minute", "5 minutes", "15 minutes", "30 minutes", "hour", "3 hours", "6 hours", "12 hours", "day")
 _EPOCH = dt.datetime(2018, 1, 1, tzinfo=dt.UTC)  # a Monday, so that weeks start on one
@@ -62,20 +62,21 @@ class Timeline:
     y_ticks: tuple[Tick, ...]
     bucket_name: str
     summary: str
+    kind: str  # what the bars are stacked by
 
 
-def draw_timeline(bars: tuple[TimelineBar, ...]) -> Timeline | None:
-    """Lay out the bars of one campaign; None when there is nothing to draw."""
+def draw_timeline(bars: tuple[TimelineBar, ...], kind: str = "model") -> Timeline | None:
+    """Lay out the bars of one campaign, by `kind` (`model` or `capability`); None when there is nothing to draw."""
     bars = tuple(bar for bar in bars if bar.exchanges > 0)
     if not bars:
         return None
     width = _bucket_width(bars)
     first = _slot(min(utc(bar.start) for bar in bars), width)
     slots = _slot(max(utc(bar.start) for bar in bars), width) - first + 1
-    hues = _rank_models(bars)
+    hues = _rank_models(bars, OTHERS[kind])
     counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for bar in bars:
-        model = bar.model if bar.model in hues else OTHER
+        model = bar.model if bar.model in hues else OTHERS[kind]
         counts[_slot(utc(bar.start), width) - first][model] += bar.exchanges
     start = _EPOCH + first * width
     peak_slot = max(sorted(counts), key=lambda slot: sum(counts[slot].values()))
@@ -92,9 +93,16 @@ def draw_timeline(bars: tuple[TimelineBar, ...]) -> Timeline | None:
         x_ticks=_time_ticks(start, width, slots),
         y_ticks=tuple(Tick(share, f"{round(ceiling * share):,}") for share in _y_shares(ceiling)),
         bucket_name=name,
-        summary=f"{plural(sum(totals.values()), 'exchange')} on {plural(len({bar.model for bar in bars}), 'model')}; "
+        summary=f"{plural(sum(totals.values()), 'exchange')} {_over(kind, len({bar.model for bar in bars}))}; "
         f"the busiest {name} began {peak.label} UTC with {peak.total:,}.",
+        kind=kind,
     )
+
+
+def _over(kind: str, names: int) -> str:
+    if kind == "model":
+        return f"on {plural(names, 'model')}"
+    return f"for {names} capabilities" if names > 1 else "for one capability"
 
 
 def _bucket_width(bars: tuple[TimelineBar, ...]) -> dt.timedelta:
@@ -110,7 +118,7 @@ def _slot(moment: dt.datetime, width: dt.timedelta) -> int:
     return (moment - _EPOCH) // width
 
 
-def _rank_models(bars: tuple[TimelineBar, ...]) -> dict[str, int]:
+def _rank_models(bars: tuple[TimelineBar, ...], rest: str) -> dict[str, int]:
     """Models by volume, each with its hue; the tail shares one."""
     totals: dict[str, int] = defaultdict(int)
     for bar in bars:
@@ -118,7 +126,7 @@ def _rank_models(bars: tuple[TimelineBar, ...]) -> dict[str, int]:
     ranked = sorted(totals, key=lambda model: (-totals[model], model))
     hues = {model: hue for hue, model in enumerate(ranked[:MAX_MODELS], start=1)}
     if len(ranked) > MAX_MODELS:
-        hues[OTHER] = MAX_MODELS + 1
+        hues[rest] = MAX_MODELS + 1
     return hues
 
 
