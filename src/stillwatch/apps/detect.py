@@ -106,7 +106,7 @@ def examine(
     if settings.templates is not None:
         public = register_templates(settings.templates, learned.prompts)
         population = dataclasses.replace(population, public_templates=public)
-    keyed = key_actors(engine, log, sketched, actors, key, counts)
+    keyed = key_actors(engine, log, sketched, actors, key, learned)
     lap("accounts")
     judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)
     lap("judge")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import ibis.expr.types as ir
 import numpy as np
@@ -13,7 +12,7 @@ import pyarrow as pa
 from stillwatch.attribution.actors import Actor
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
-from stillwatch.sketch.exchanges import SYSTEM, SYSTEMS, SketchedExchanges
+from stillwatch.sketch.exchanges import SYSTEM, Learned, SketchedExchanges
 from stillwatch.sketch.population import Ints
 from stillwatch.sketch.templates import TemplateCounts, key_prompts
 from stillwatch.sketch.text import SketchKey, hash_strings
@@ -40,15 +39,15 @@ def key_actors(
     sketched: SketchedExchanges,
     actors: Sequence[Actor],
     key: SketchKey,
-    prompts: TemplateCounts,
+    learned: Learned,
 ) -> Keyed:
-    """Key what actors are known by, as the sketch of this log did; `prompts` are its shingle counts.
+    """Key what actors are known by, as the sketch of this log did; `learned` is what that had counted.
 
-    System prompts are counted again, and tools and networks looked up, only where an actor has such a trait.
+    Tools and networks are looked up only where an actor has such a trait.
     """
     keys: dict[str, Keys] = {
-        "suite": _keys_of(_values(actors, "suite"), prompts),
-        "persona": _personas(engine, log, _values(actors, "persona"), key),
+        "suite": _keys_of(_values(actors, "suite"), learned.prompts),
+        "persona": _personas(_values(actors, "persona"), key, learned.systems),
         "tool": _tools(engine, log, _values(actors, "tool"), key),
     }
     numbers = [int(value) for value in _values(actors, "asn")]
@@ -66,19 +65,13 @@ def _keys_of(texts: Sequence[str], counts: TemplateCounts) -> Keys:
     return {text: frozenset([int(own)] if own else []) for text, own in zip(texts, found.tolist(), strict=True)}
 
 
-def _personas(engine: Engine, log: Ingested, texts: Sequence[str], key: SketchKey) -> Keys:
-    if not texts or "system_prompt" not in log.present:
+def _personas(texts: Sequence[str], key: SketchKey, counts: TemplateCounts) -> Keys:
+    if not texts or not counts.prompts:
         return {}
-    empty = partial(TemplateCounts, key, log2_size=SYSTEMS)
-    counts = engine.fold(log.table.select("system_prompt"), empty, _count)
     column = pa.array(texts, pa.string())
     framed, whole = key_prompts(counts, column).template_key, hash_strings(column, key)
     keys: Ints = np.where(framed != 0, framed, whole) ^ SYSTEM
     return {text: frozenset([own]) for text, own in zip(texts, keys.tolist(), strict=True)}
-
-
-def _count(state: TemplateCounts, batch: pa.RecordBatch) -> None:
-    state.fold(batch.column(0))
 
 
 def _tools(engine: Engine, log: Ingested, names: Sequence[str], key: SketchKey) -> Keys:
@@ -96,8 +89,9 @@ def _tools(engine: Engine, log: Ingested, names: Sequence[str], key: SketchKey) 
 def _networks(engine: Engine, sketched: SketchedExchanges, numbers: Sequence[int]) -> Mapping[int, pa.Array]:
     if not numbers or "asn" not in sketched.present:
         return {}
-    rows: ir.Table = sketched.table
-    seen = rows.filter(rows.asn.isin(list(numbers))).select("account_id", "asn").distinct()
+    clients, accounts = sketched.tallies["clients"], sketched.tallies["accounts"]
+    seen = clients.filter(clients.asn.isin(list(numbers))).select("account_key", "asn").distinct()
+    seen = seen.inner_join(accounts.select("account_key", "account_id"), "account_key")
     table = engine.arrow(seen.order_by(["asn", "account_id"]))
-    accounts, column = table["account_id"].combine_chunks(), table["asn"].to_numpy()
-    return {number: accounts.filter(pa.array(column == number)) for number in numbers}
+    ids, column = table["account_id"].combine_chunks(), table["asn"].to_numpy()
+    return {number: ids.filter(pa.array(column == number)) for number in numbers}

@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns.phases import Closer, look_closer
+from stillwatch.campaigns.phases import KEYS, Closer, look_closer
 from stillwatch.campaigns.weigh import Assessment
 from stillwatch.ingest.engine import Engine
 from stillwatch.model import Share
@@ -22,7 +22,9 @@ from stillwatch.sketch.population import Population
 
 TOP = 8  # names listed of each kind
 BARS_IN_TIMELINE = 120
-COLUMNS = ("exchange_id", "ts", "hour", "output_tokens", "capability", "model", "channel", "country", "asn")
+COLUMNS = (
+    "exchange_id", "ts", "hour", "output_tokens", "capability", "model", "channel", "country", "asn", *KEYS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

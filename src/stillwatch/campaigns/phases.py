@@ -12,6 +12,7 @@ from stillwatch.ingest.engine import Engine
 from stillwatch.sketch.intent import CAPABILITIES
 
 KEYS = ("template_key", "system_key", "tools_key")
+COLUMNS = ("hour", "capability", *KEYS)  # of grouped exchange sketches, that `look_closer` reads
 MOST_KEYS = 200  # keys listed of each kind, most used first
 LASTING = 2  # buckets in a row that are led by another capability, for a phase to have changed
 LED = 0.4  # share of a bucket's exchanges, for a capability to lead it

@@ -25,7 +25,7 @@ from stillwatch.attribution.hypotheses import SUPPORTING, pool_accounts, rank
 from stillwatch.attribution.matches import Match, match
 from stillwatch.attribution.scene import Scene, Setting
 from stillwatch.campaigns.describe import describe, members_of
-from stillwatch.campaigns.phases import Closer, look_closer
+from stillwatch.campaigns.phases import COLUMNS, Closer, look_closer
 from stillwatch.campaigns.weigh import Assessment
 from stillwatch.ingest.engine import Engine
 from stillwatch.lab.actors import Planted, plant_actors
@@ -193,7 +193,7 @@ def _stranger_scenes(
         parts.append((np.full(len(at), number), atoms.account[at], atoms.frame[at], atoms.sums["exchanges"][at]))
     group, account, frame, exchanges = (np.concatenate(column) for column in zip(*parts, strict=True))
     membership = Membership(group.astype(np.int64), account, frame, exchanges)
-    rows = engine.keep("strangers", grouped_rows(engine, seen.sketched, seen.population, membership))
+    rows = engine.keep("strangers", grouped_rows(engine, seen.sketched, seen.population, membership, COLUMNS))
     closer = look_closer(engine, rows)
     for number, own in enumerate(groups):
         clock: Ints = seen.population.clock[own].sum(axis=0)

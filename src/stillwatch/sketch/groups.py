@@ -124,9 +124,8 @@ def grouped_rows(
     rows = rows.filter((rows.template_key != 0) | (rows.system_key != 0))
     by_template = atoms.select("account_key", template_key="frame", grp_one="grp", account_one="account")
     by_system = atoms.select("account_key", system_key="frame", grp_two="grp", account_two="account")
-    met = rows.left_join(by_template, ["account_key", "template_key"]).select(
-        *columns, "account_key", "system_key", "grp_one", "account_one"
-    )
+    carried = dict.fromkeys((*columns, "account_key", "system_key", "grp_one", "account_one"))
+    met = rows.left_join(by_template, ["account_key", "template_key"]).select(*carried)
     met = met.left_join(by_system, ["account_key", "system_key"])
     met = met.filter(met.grp_one.notnull() | met.grp_two.notnull())
     other = ibis.ifelse(met.grp_one == met.grp_two, None, met.grp_two)
