@@ -73,6 +73,10 @@ def detect(
     previous: Annotated[
         Path | None, typer.Option("--previous", help="An earlier run: campaigns keep their ids.", metavar="DIR")
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="What was seen so far: EXCHANGES are added, and all is judged.", metavar="DIR"),
+    ] = None,
     field: Fields = None,
     engine: Annotated[str, typer.Option("--engine", help="duckdb; spark is not in this version.")] = "duckdb",
     intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
@@ -87,8 +91,8 @@ def detect(
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
-            fields=_read_fields(field), templates=templates, actors=actors, previous=previous, progress=told,
-            engine=engine,
+            fields=_read_fields(field), templates=templates, actors=actors, previous=previous, state=state,
+            progress=told, engine=engine,
         )  # fmt: skip
         run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
         sw.write_run(run, out)

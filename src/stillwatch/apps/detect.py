@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from stillwatch.actions.policy import Policy
 from stillwatch.apps.run import Run
+from stillwatch.apps.state import About, fold_window, next_state
 from stillwatch.apps.tell import Told, tell
 from stillwatch.attribution.actors import read_actors
 from stillwatch.attribution.keyed import Keyed, key_actors
@@ -35,6 +37,7 @@ from stillwatch.sketch.text import SketchKey
 
 DEFAULT_SECRET = b"stillwatch default key: set STILLWATCH_SECRET"
 Progress = Callable[[str], None]
+Fold = tuple[Path | None, Path]  # folders of the last state, None at first, and of the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Settings:
     memory: str = MEMORY
     scratch: Path | None = None
     previous: Path | None = None  # output folder of an earlier run: campaigns keep their ids
+    state: Path | None = None  # folder of what was seen so far: the log is added to it, and all of it is judged
     templates: Path | None = None  # public templates, one a line or NDJSON with `text`
     actors: Path | None = None  # known actors, TOML (docs/reference/actors.md)
     progress: Progress = lambda _: None
@@ -68,8 +72,11 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
     if chosen.previous is not None and not (chosen.previous / "campaigns.json").is_file():
         raise UsageError(f"previous run {chosen.previous}: no campaigns.json there; give an output folder of detect")
     clock = _Clock(chosen.progress)
-    with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
-        seen = examine(engine, (exchanges, accounts, licences), chosen, clock.lap)
+    with ExitStack() as stack:
+        fold = None if chosen.state is None else stack.enter_context(next_state(chosen.state))
+        scratch = None if fold is None else fold[1]
+        engine = stack.enter_context(Engine(chosen.scratch or scratch, threads=chosen.threads, memory=chosen.memory))
+        seen = examine(engine, (exchanges, accounts, licences), chosen, clock.lap, fold)
         run = _conclude(engine, seen, chosen)
         clock.lap("describe")
     manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}
@@ -87,12 +94,20 @@ class Examined:
     judged: Judged
     key: SketchKey
     keyed: Keyed
+    state: About | None = None  # where the log was folded into one
 
 
 def examine(
-    engine: Engine, sources: tuple[Any, Any, Any], settings: Settings, lap: Callable[[str], None] = lambda _: None
+    engine: Engine,
+    sources: tuple[Any, Any, Any],
+    settings: Settings,
+    lap: Callable[[str], None] = lambda _: None,
+    fold: Fold | None = None,
 ) -> Examined:
-    """Read exchanges, accounts and licences (`sources`; the last two may be None), sketch and judge them."""
+    """Read exchanges, accounts and licences (`sources`; the last two may be None), sketch and judge them.
+
+    With `fold`, the exchanges are added to the state in its first folder, as a new one in its second; all are judged.
+    """
     exchanges, accounts, licences = sources
     actors = () if settings.actors is None else read_actors(settings.actors)  # first: its errors cost nothing
     log = read_exchanges(exchanges, engine, settings.fields)
@@ -100,7 +115,11 @@ def examine(
     licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
     lap("ingest")
     key = SketchKey.from_secret(settings.secret or os.environb.get(b"STILLWATCH_SECRET", b"") or DEFAULT_SECRET)
-    sketched, learned = sketch_exchanges(engine, log, key)
+    state = None
+    if fold is None:
+        sketched, learned = sketch_exchanges(engine, log, key)
+    else:
+        sketched, learned, state = fold_window(engine, log, key, *fold)
     lap("sketch")
     population = _population(engine, sketched, account_rows, licence_rows)
     if settings.templates is not None:
@@ -111,7 +130,7 @@ def examine(
     judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)
     lap("judge")
     inputs = tuple(part for part in (log, account_rows, licence_rows) if part is not None)
-    return Examined(inputs, sketched, population, judged, key, keyed)
+    return Examined(inputs, sketched, population, judged, key, keyed, state)
 
 
 def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
@@ -146,7 +165,8 @@ def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
         "engine": settings.engine,
         "period": {"from": _iso(population.start), "until": _iso(population.end)} if population.size else None,
         "accounts": population.size,
-        "exchanges": log.rows_kept,
+        "exchanges": log.rows_kept if seen.state is None else seen.state.exchanges,
+        "windows": [] if seen.state is None else list(seen.state.windows),
         "campaigns": run.campaigns.num_rows,
         "rows": {
             "read": sum(part.rows_read for part in inputs),

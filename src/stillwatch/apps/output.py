@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from stillwatch.apps import schemas
+from stillwatch.apps.disk import alone_in, fsync, settle
 from stillwatch.apps.lineage_file import LINEAGE, lineage_rows, read_lineage
 from stillwatch.apps.report import render_report
 from stillwatch.apps.run import AttributeEdge, Run, Story, TimelineBar
@@ -64,13 +62,13 @@ def write_run(run: Run, out: str | Path) -> Path:
     out = Path(os.path.abspath(out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with _alone_in(out.parent):
+        with alone_in(out.parent):
             _clear_leftovers(out)
             check_out(out)
             partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
             try:
                 _write_files(run, partial)
-                _settle(partial)
+                settle(partial)
                 _take_place(partial, out)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -198,18 +196,6 @@ def _read_rejections(path: Path) -> pa.Table:
     return pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schemas.REJECTED))
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one run at a time rename things in a folder; the lock goes with the process, however that ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems lock no folders; then runs must not share an OUT
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def _clear_leftovers(out: Path) -> None:
     """Finish or undo what a killed run left; nobody else is at work here, so whatever is found is left over."""
     replaced = sorted(out.parent.glob(f".{_literal(out.name)}.replaced-*"))
@@ -223,23 +209,6 @@ def _literal(name: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
-def _settle(folder: Path) -> None:
-    """Force a folder and its files to the disk, readable as any new folder would be."""
-    mask = os.umask(0)
-    os.umask(mask)
-    folder.chmod(0o777 & ~mask)  # mkdtemp makes it private
-    for path in (*sorted(folder.iterdir()), folder):
-        _fsync(path)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _take_place(partial: Path, out: Path) -> None:
     replaced = out.parent / f".{out.name}.replaced-{partial.name.rpartition('-')[2]}"
     if out.exists():
@@ -250,5 +219,5 @@ def _take_place(partial: Path, out: Path) -> None:
         if replaced.exists():
             replaced.rename(out)
         raise
-    _fsync(out.parent)
+    fsync(out.parent)
     shutil.rmtree(replaced, ignore_errors=True)

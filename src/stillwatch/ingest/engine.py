@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +98,17 @@ class Engine:
         path = self.scratch / f"{self.name(stem)}.parquet"
         self.con.to_parquet(expr, path, compression="lz4", row_group_size=ROW_GROUP)
         return path
+
+    def write(self, expr: ir.Table, path: Path) -> None:
+        """Compute an expression once into a Parquet file that outlives this engine."""
+        whole = [name for name, kind in expr.schema().items() if kind.is_int64()]
+        cast = ", ".join(f'CAST("{name}" AS BIGINT) AS "{name}"' for name in whole)  # DuckDB's sums are 128 bits wide
+        rows = f"SELECT * REPLACE ({cast}) FROM ({self.con.compile(expr)})" if whole else self.con.compile(expr)
+        self.con.raw_sql(f"COPY ({rows}) TO '{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, CODEC lz4)")
+
+    def read(self, paths: Sequence[Path]) -> ir.Table:
+        """Return the rows of Parquet files of one schema, which are read when they are asked for."""
+        return self.con.read_parquet([str(path) for path in paths], table_name=self.name("read"))
 
     def keep(self, stem: str, expr: ir.Table) -> ir.Table:
         """Compute an expression once and keep its rows, out of memory's way where they are many."""

@@ -44,30 +44,23 @@ def usage_sums(rows: ir.Table) -> dict[str, ir.Value]:
 
 
 def _accounts(rows: ir.Table) -> ir.Table:
-    made = rows.group_by("account_key").agg(
+    return rows.group_by("account_key").agg(
         account_id=rows.account_id.min(),
         **usage_sums(rows),
         templated=(rows.template_key != 0).cast("int64").sum(),
         denied=rows.denied.sum(),
         first_denied=rows.ts.min(where=rows.denied == 1),
     )
-    return _whole(made, SUMS)
 
 
 def _merge_accounts(rows: ir.Table) -> ir.Table:
-    merged = rows.group_by("account_key").agg(
+    return rows.group_by("account_key").agg(
         account_id=rows.account_id.min(),
         **{name: rows[name].sum() for name in SUMS},
         first_ts=rows.first_ts.min(),
         last_ts=rows.last_ts.max(),
         first_denied=rows.first_denied.min(),
     )
-    return _whole(merged, SUMS)
-
-
-def _whole(table: ir.Table, names: tuple[str, ...]) -> ir.Table:
-    """Make sums 64-bit again: an engine may widen a sum."""
-    return table.mutate(**{name: table[name].cast("int64") for name in names})
 
 
 def _count(*keys: str) -> Callable[[ir.Table], ir.Table]:
@@ -75,7 +68,7 @@ def _count(*keys: str) -> Callable[[ir.Table], ir.Table]:
 
 
 def _add(*keys: str) -> Callable[[ir.Table], ir.Table]:
-    return lambda rows: _whole(rows.group_by(*keys).agg(exchanges=rows.exchanges.sum()), ("exchanges",))
+    return lambda rows: rows.group_by(*keys).agg(exchanges=rows.exchanges.sum())
 
 
 def _distinct(*columns: str) -> Callable[[ir.Table], ir.Table]:
@@ -95,10 +88,9 @@ def _atoms(rows: ir.Table) -> ir.Table:
 
 
 def _merge_atoms(rows: ir.Table) -> ir.Table:
-    merged = rows.group_by("account_key", "frame").agg(
+    return rows.group_by("account_key", "frame").agg(
         exchanges=rows.exchanges.sum(), first_ts=rows.first_ts.min(), last_ts=rows.last_ts.max()
     )
-    return _whole(merged, ("exchanges",))
 
 
 def _minted(rows: ir.Table) -> ir.Table:
@@ -113,8 +105,7 @@ def _submitted(rows: ir.Table) -> ir.Table:
 
 
 def _merge_submitted(rows: ir.Table) -> ir.Table:
-    merged = rows.group_by("account_key", "artefact").agg(exchanges=rows.exchanges.sum(), cite=rows.cite.min())
-    return _whole(merged, ("exchanges",))
+    return rows.group_by("account_key", "artefact").agg(exchanges=rows.exchanges.sum(), cite=rows.cite.min())
 
 
 def _with_day(rows: ir.Table) -> ir.Table:
