@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stillwatch.attribution.claims import claims_of, overturned_by
+from stillwatch.attribution.claims import claims_of, lineage_claims, overturned_by
 from stillwatch.campaigns.describe import Facts
-from stillwatch.model import Family, Grade, Share
+from stillwatch.campaigns.identity import Named, Status
+from stillwatch.model import Family, Grade, Hypothesis, Share
 from tests.campaigns.evidence import ATTACK, C, E, said, weighed, without
 
 SOUGHT = (Share("data_analysis", 0.7), Share("coding", 0.2), Share("other", 0.06), Share("vision", 0.04))
@@ -82,3 +83,32 @@ def test_names_the_fact_that_would_overturn_each_kind_of_evidence(signal, word):
 def test_reasons_do_not_repeat_each_other():
     reasons = overturned_by(weighed(ATTACK))
     assert len(set(reasons)) == len(reasons)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Status.RETURNED, "it returned; with what was known of it before it has 2 templates in common"),
+        (Status.SPLIT, "it is part of an earlier campaign: 2 templates in common"),
+        (Status.MERGED, "earlier campaigns are one: 2 templates in common"),
+    ],
+)
+def test_what_became_of_it_is_said_where_it_needs_saying(status, words):
+    (claim,) = lineage_claims(Named("C-1", status, ("C-0",), "2 templates in common"))
+    assert (claim.text, claim.grade) == (words, Grade.INFERRED)
+
+
+@pytest.mark.parametrize("status", [Status.BORN, Status.STEADY, Status.GREW])
+def test_an_ordinary_run_needs_no_saying(status):
+    assert lineage_claims(Named("C-1", status)) == ()
+
+
+def test_each_layer_names_its_leader_with_its_probability():
+    who = (
+        Hypothesis("pool-operator", "pool-7", "Pool seven", 0.92, Grade.INFERRED),
+        Hypothesis("pool-operator", "unknown", "unknown", 0.08, Grade.INFERRED),
+        Hypothesis("workload-owner", "unknown", "unknown", 0.95, Grade.INFERRED),
+    )
+    told = [claim.text for claim in claims_of(weighed(ATTACK), FACTS, None, who)]
+    assert "who runs its accounts is most likely Pool seven (p 0.92)" in told
+    assert "who ordered the work is unknown" in told

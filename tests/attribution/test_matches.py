@@ -93,6 +93,10 @@ def test_a_suite_that_many_run_says_nothing_and_one_template_of_it_little():
     assert bits(suite, known=known, atoms=crowd) == pytest.approx(0.0, abs=0.01)
 
 
+def test_a_suite_that_nobody_ran_often_enough_is_not_held_against_anybody():
+    assert bits(trait("suite", "one"), known={"suite": {"one": frozenset()}}) is None
+
+
 def test_hours_speak_only_where_neither_everybody_nor_a_machine_has_them():
     night = [30 if hour < 6 else 1 for hour in range(24)]
     assert bits(trait("active-hours", *night), clock=night) == KINDS["active-hours"].cap

@@ -45,7 +45,7 @@ def claims_of(
 def lineage_claims(name: Named) -> tuple[Claim, ...]:
     """Return what became of a campaign since the run before, where that needs to be said."""
     if name.status is Status.RETURNED:
-        return (Claim(f"it returned: {name.because} with what was known of it before", Grade.INFERRED),)
+        return (Claim(f"it returned; with what was known of it before it has {name.because}", Grade.INFERRED),)
     if name.status in (Status.SPLIT, Status.MERGED):
         verb = "it is part of an earlier campaign" if name.status is Status.SPLIT else "earlier campaigns are one"
         return (Claim(f"{verb}: {name.because}", Grade.INFERRED),)

@@ -144,8 +144,8 @@ def _keys(trait: Trait, known: Mapping[str, frozenset[int]]) -> frozenset[int] |
 def _suite(trait: Trait, scene: Scene, setting: Setting) -> Found:
     """Look for the suite among all that those accounts send that serve no other campaign."""
     keys = _keys(trait, setting.keyed.keys.get("suite", {}))
-    if keys is None or not len(scene.exclusive):
-        return None
+    if not keys or not len(scene.exclusive):
+        return None  # nobody ran it often enough for its templates to be known: a short log says nothing against it
     atoms = setting.population.atoms
     ran = np.isin(atoms.frame, np.fromiter(keys, np.int64, len(keys)))
     showing = np.unique(atoms.account[ran])
