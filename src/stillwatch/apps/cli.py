@@ -50,6 +50,10 @@ Fields = Annotated[
     list[str] | None,
     typer.Option("--field", help="Their column name for one of ours; may be repeated.", metavar="THEIRS=OURS"),
 ]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="Format of the exchange log; what it looks like unless said.", metavar="NAME"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data as JSON instead of tables.")]
 
 
@@ -71,6 +75,7 @@ def detect(
         Path | None, typer.Option("--previous", help="An earlier run: campaigns keep their ids.", metavar="DIR")
     ] = None,
     field: Fields = None,
+    format: Format = None,
     engine: Annotated[str, typer.Option("--engine", help="duckdb; spark is not in this version.")] = "duckdb",
     intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
     as_json: AsJson = False,
@@ -84,7 +89,12 @@ def detect(
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
-            fields=_read_fields(field), templates=templates, previous=previous, progress=told, engine=engine
+            fields=_read_fields(field),
+            format=format,
+            templates=templates,
+            previous=previous,
+            progress=told,
+            engine=engine,
         )
         run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
         sw.write_run(run, out)
@@ -104,10 +114,11 @@ def validate(
     accounts: Accounts = None,
     licences: Licences = None,
     field: Fields = None,
+    format: Format = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a log can and cannot support, before a run."""
-    support = sw.validate(exchanges, accounts, licences, sw.Settings(fields=_read_fields(field)))
+    support = sw.validate(exchanges, accounts, licences, sw.Settings(fields=_read_fields(field), format=format))
     if as_json:
         _print_json(support.as_dict())
     else:
