@@ -26,19 +26,22 @@ GOLDEN = Path(__file__).parents[1]
 def main() -> None:
     with serving(Receiver) as receiver:
         client = Langfuse(public_key="pk-lf-golden", secret_key="sk-lf-golden", base_url=receiver)
-        asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is the capital of France?"}]
-        with propagate_attributes(user_id="acct-7", session_id="s-1"):
-            with client.start_as_current_observation(name="ask", as_type="span"):
-                with client.start_as_current_observation(
-                    name="answer",
-                    as_type="generation",
-                    model="gpt-4o-mini",
-                    model_parameters={"temperature": 0.7, "max_tokens": 64},
-                    input=asked,
-                ) as generation:
-                    generation.update(
-                        output="Paris is the capital of France.", usage_details={"input": 21, "output": 7}
-                    )
+        asked = [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "What is the capital of France?"},
+        ]
+        with (
+            propagate_attributes(user_id="acct-7", session_id="s-1"),
+            client.start_as_current_observation(name="ask", as_type="span"),
+            client.start_as_current_observation(
+                name="answer",
+                as_type="generation",
+                model="gpt-4o-mini",
+                model_parameters={"temperature": 0.7, "max_tokens": 64},
+                input=asked,
+            ) as generation,
+        ):
+            generation.update(output="Paris is the capital of France.", usage_details={"input": 21, "output": 7})
         client.flush()
     framed = b"".join(struct.pack(">I", len(body)) + body for body in Receiver.bodies)
     (GOLDEN / "langfuse-sdk.otlp.pb").write_bytes(framed)

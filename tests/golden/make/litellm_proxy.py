@@ -8,7 +8,8 @@ In an environment of its own:
 The proxy writes spend logs into PostgreSQL through Prisma, whose engine is a download that a closed network lacks. So a
 callback of the proxy makes each row with the function that its database writer calls,
 `litellm.proxy.spend_tracking.spend_tracking_utils.get_logging_payload`, and writes it as `/spend/logs` answers: an
-array of objects. Accounts come from a custom authentication, which is the proxy's own hook for it.
+array of objects. Calls that failed are logged by another hook and are not among them. Accounts come from a custom
+authentication, which is the proxy's own hook for it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from upstream import serving
 
 GOLDEN = Path(__file__).parents[1]
-HOOKS = '''
+HOOKS = """
 import json, os
-from datetime import datetime, timezone
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth, hash_token
 
@@ -44,19 +44,14 @@ class Keeper(CustomLogger):
     async def async_log_success_event(self, kwargs, response_obj, start_time, end_time):
         self.keep(kwargs, response_obj, start_time, end_time)
 
-    async def async_log_failure_event(self, kwargs, response_obj, start_time, end_time):
-        self.keep(kwargs, response_obj, start_time, end_time)
-
     def keep(self, kwargs, response_obj, start_time, end_time):
         from litellm.proxy.spend_tracking.spend_tracking_utils import get_logging_payload
-        end = end_time or kwargs.get("end_time") or datetime.now(timezone.utc)
-        kwargs = {**kwargs, "completion_start_time": kwargs.get("completion_start_time") or end}
-        row = get_logging_payload(kwargs, response_obj, start_time or end, end)
+        row = get_logging_payload(kwargs, response_obj, start_time, end_time)
         with open(os.environ["GOLDEN_ROWS"], "a") as stream:
             stream.write(json.dumps(row, default=lambda value: value.isoformat()) + "\\n")
 
 keeper = Keeper()
-'''
+"""
 CONFIG = """
 model_list:
   - model_name: small
@@ -65,8 +60,6 @@ model_list:
     litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: UPSTREAM, api_key: sk-upstream}
   - model_name: embed
     litellm_params: {model: openai/text-embedding-3-small, api_base: UPSTREAM/v1, api_key: sk-upstream}
-  - model_name: busy
-    litellm_params: {model: openai/overloaded, api_base: UPSTREAM/v1, api_key: sk-upstream}
 litellm_settings: {callbacks: [hooks.keeper], num_retries: 0}
 router_settings: {num_retries: 0}
 general_settings: {custom_auth: hooks.authenticate, store_prompts_in_spend_logs: true}
@@ -112,10 +105,13 @@ def ask(proxy: str) -> None:
     turns = [SYSTEM, ASKED, {"role": "assistant", "content": "Paris."}, {"role": "user", "content": "And of Chile?"}]
     post(proxy + chat, "bob", {"model": "small", "messages": turns, "tools": TOOLS, "user": "end-9"})
     post(proxy + chat, "bob", {"model": "small", "messages": [ASKED], "stream": True})
-    post(proxy + "/v1/messages", "alice", {"model": "claude", "max_tokens": 32, "system": "Be brief.", "messages": [ASKED]})
+    post(
+        proxy + "/v1/messages",
+        "alice",
+        {"model": "claude", "max_tokens": 32, "system": "Be brief.", "messages": [ASKED]},
+    )
     post(proxy + "/v1/responses", "alice", {"model": "small", "instructions": "Be brief.", "input": ASKED["content"]})
     post(proxy + "/v1/embeddings", "alice", {"model": "embed", "input": "some words"})
-    post(proxy + chat, "bob", {"model": "busy", "messages": [ASKED]})
 
 
 def post(url: str, who: str, body: dict[str, Any]) -> None:

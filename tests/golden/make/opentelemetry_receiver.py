@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 from http.server import BaseHTTPRequestHandler
+from typing import ClassVar
 
 
 class Receiver(BaseHTTPRequestHandler):
     """Keeps what is posted."""
 
-    bodies: list[bytes] = []
+    bodies: ClassVar[list[bytes]] = []
 
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))

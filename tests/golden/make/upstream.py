@@ -48,10 +48,19 @@ class Upstream(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _stream(self, body: dict[str, Any]) -> None:
-        shared = {"id": f"chatcmpl-s{next(COUNT)}", "object": "chat.completion.chunk", "created": 1767225600, "model": body["model"]}
+        shared = {
+            "id": f"chatcmpl-s{next(COUNT)}",
+            "object": "chat.completion.chunk",
+            "created": 1767225600,
+            "model": body["model"],
+        }
         parts = [{"role": "assistant", "content": "Paris"}, {"content": " is."}, {}]
-        chunks = [{**shared, "choices": [{"index": 0, "delta": d, "finish_reason": None if d else "stop"}]} for d in parts]
-        chunks.append({**shared, "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}})
+        chunks = [
+            {**shared, "choices": [{"index": 0, "delta": d, "finish_reason": None if d else "stop"}]} for d in parts
+        ]
+        chunks.append(
+            {**shared, "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}}
+        )
         data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -78,12 +87,14 @@ def _completion(body: dict[str, Any]) -> dict[str, Any]:
 def _response(body: dict[str, Any]) -> dict[str, Any]:
     text = {"type": "output_text", "text": ANSWER, "annotations": []}
     return {
-        "id": f"resp_{next(COUNT)}", "object": "response", "created_at": 1767225600, "model": body["model"], "status": "completed",
+        "id": f"resp_{next(COUNT)}", "object": "response", "created_at": 1767225600, "model": body["model"],
+        "status": "completed",
         "output": [
             {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "ENC-OPAQUE-1"},
             {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]},
         ],
-        "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "metadata": {}, "temperature": 1.0, "top_p": 1.0,
+        "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "metadata": {},
+        "temperature": 1.0, "top_p": 1.0,
         "usage": {
             "input_tokens": 18, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 7,
             "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 25,
@@ -93,8 +104,8 @@ def _response(body: dict[str, Any]) -> dict[str, Any]:
 
 def _message(body: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": f"msg_{next(COUNT)}", "type": "message", "role": "assistant", "model": body["model"], "stop_reason": "end_turn",
-        "stop_sequence": None,
+        "id": f"msg_{next(COUNT)}", "type": "message", "role": "assistant", "model": body["model"],
+        "stop_reason": "end_turn", "stop_sequence": None,
         "content": [
             {"type": "thinking", "thinking": "A question of geography.", "signature": "SIG-OPAQUE-1"},
             {"type": "text", "text": ANSWER},
