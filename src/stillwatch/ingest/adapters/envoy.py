@@ -2,8 +2,9 @@
 
 Format and operators: envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage ("Default format
 string"). JSON keys are the operator's own; those asked for here are the names of Envoy's examples and of Istio's
-default. Envoy knows neither account nor model unless it was told, so `--field` must name both. Values that somebody
-appended to the text format are called `extra_1`, `extra_2` and so on.
+default, whose text format has three values more after the flags. Envoy knows neither account nor model unless it was
+told, so `--field` must name both. Values that somebody appended to the text format are called `extra_1`, `extra_2` and
+so on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from stillwatch.ingest.adapters.base import Adapter, Record, Row, drop_empty, fi
 
 LINE = re.compile(
     r'\[(?P<start_time>[^\]]+)\] "(?P<method>\S+) (?P<path>.*?) (?P<protocol>\S+)" (?P<response_code>\d+|-) '
-    r"(?P<response_flags>\S+) (?:(?P<details>[a-z]\S*) )?(?P<bytes_received>\d+|-) (?P<bytes_sent>\d+|-) "
+    r"(?P<response_flags>\S+) (?:\S+ \S+ \"[^\"]*\" )?(?P<bytes_received>\d+|-) (?P<bytes_sent>\d+|-) "
     r"(?P<duration>\d+|-)(?P<rest>.*)"
 )
 REST = ("upstream_service_time", "x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host")

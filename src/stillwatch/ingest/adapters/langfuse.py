@@ -65,8 +65,10 @@ def unpack(record: Record) -> Iterator[Record]:
     for each in held:
         if isinstance(each, dict) and isinstance(each.get("observations"), list):
             yield from unpack(each)
-        elif isinstance(each, dict):
-            yield {"userId": user, **each} if first_of(each, "userId", "user_id") is None else each
+        elif isinstance(each, dict) and first_of(each, "userId", "user_id") is None:
+            yield {**each, "userId": user}
+        else:
+            yield each
 
 
 def read_observation(record: Record) -> Row | None:
