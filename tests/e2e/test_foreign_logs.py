@@ -127,6 +127,7 @@ def native(traffic: Path, name: str) -> tuple[pa.Table, list[Row]]:
     return pa.Table.from_pylist(seen), rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_log_in_another_format_gives_the_same_verdicts(small_traffic: Path, tmp_path: Path, name: str) -> None:
     ours, rows = native(small_traffic, name)

@@ -42,7 +42,8 @@ app = typer.Typer(
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
-    list[str], typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON or CSV.")
+    list[str],
+    typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON, CSV, or another's log."),
 ]
 Accounts = Annotated[str | None, typer.Option("--accounts", help="One row an account.", metavar="FILE")]
 Licences = Annotated[str | None, typer.Option("--licences", help="Declared authorisations.", metavar="FILE")]

@@ -269,7 +269,7 @@ def test_handles_of_thoughts_are_hashed(engine, logs) -> None:
 
 
 def test_values_of_every_kind_are_understood() -> None:
-    from stillwatch.ingest.adapters.otel import plain
+    from stillwatch.ingest.adapters.spans import plain
 
     value = {"text": "a", "whole": 3, "real": 0.5, "yes": True, "list": ["a", 1], "map": {"b": [2]}}
     assert plain([{"key": name, "value": any_value(each)} for name, each in value.items()]) == value
