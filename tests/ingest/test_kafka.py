@@ -10,14 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import confluent_kafka
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from stillwatch.ingest import kafka
+from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.kafka import Marks, Topic
+from stillwatch.ingest.read import read_exchanges
 from stillwatch.model import InputRefused, MissingDependency, UsageError
+from tests.ingest.adapters.foreign import spend_log
+from tests.ingest.small_logs import ids as log_ids
 
 QUIET = {"log_level": 0}
 
@@ -122,6 +127,18 @@ def test_an_offset_beyond_the_end_is_refused_and_says_so(brokers: str, topic: st
 def test_a_partition_that_the_topic_does_not_have_is_refused(brokers: str, topic: str) -> None:
     with Topic(brokers, topic) as opened, pytest.raises(InputRefused, match="has no partition 7"):
         next(opened.read({0: 0, 7: 3}))
+
+
+def test_messages_in_a_foreign_format_are_read_as_its_files_are(brokers: str, engine: Engine, tmp_path: Path) -> None:
+    name = f"foreign-{brokers.rpartition(':')[2]}"
+    make_topic(brokers, name)
+    send(brokers, name, 0, [json.dumps(spend_log(number)) for number in range(3)])
+    with Topic(brokers, name) as opened:
+        (batch,) = opened.read({0: 1})
+    (tmp_path / "batch.ndjson").write_bytes(batch.lines)
+    found = read_exchanges(tmp_path / "batch.ndjson", engine)
+    assert log_ids(engine, found) == ["r-1", "r-2"]
+    assert found.inputs[0].format == "litellm"
 
 
 def test_messages_deleted_unread_are_told_not_jumped_over(brokers: str, topic: str, monkeypatch) -> None:
