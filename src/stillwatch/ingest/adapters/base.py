@@ -79,7 +79,7 @@ def as_record(value: Any) -> Record:
     value = as_json(value)
     if isinstance(value, list) and value and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
         return dict(value)  # a map column of Arrow
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def look_up(record: Record, name: str) -> Any:

@@ -80,7 +80,7 @@ def read_observation(record: Record) -> Row | None:
     usage = as_record(first_of(record, "usageDetails", "usage_details", "usage"))
     metadata = as_record(record.get("metadata"))
     known = {**metadata, **as_record(metadata.get("attributes"))}  # what came by OpenTelemetry
-    row = read_messages(asked)
+    row = read_messages(record.get("input"))
     row |= {
         "exchange_id": record.get("id"),
         "ts": first_of(record, "startTime", "start_time"),
@@ -99,7 +99,7 @@ def read_observation(record: Record) -> Row | None:
         "endpoint": record.get("name"),
         "artefacts_in": _hashes(asked),
         "artefacts_out": _hashes(said),
-        "response": text_of(said),
+        "response": text_of(said) or text_of(record.get("output")),
     }
     return drop_empty(row)
 

@@ -75,7 +75,7 @@ def read_spend_log(record: Record) -> Row | None:
         return None
     asked, metadata = as_record(record.get("proxy_server_request")), as_record(record.get("metadata"))
     said = read_answer(as_record(record.get("response")))
-    row = read_messages(record.get("messages")) | read_request(asked)
+    row = read_messages(as_json(record.get("messages"))) | read_request(asked)
     row |= {name: said[name] for name in ("response", "artefacts_out") if name in said}
     row |= {
         "exchange_id": first_of(record, "litellm_call_id", "request_id"),

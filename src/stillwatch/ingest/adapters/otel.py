@@ -26,7 +26,7 @@ from stillwatch.ingest.adapters.base import (
     hash_handle,
     look_up,
 )  # fmt: skip
-from stillwatch.ingest.adapters.conversation import handles_in, read_messages, text_of, tool_names
+from stillwatch.ingest.adapters.conversation import as_parts, handles_in, read_messages, text_of, tool_names
 from stillwatch.ingest.adapters.spans import unpack
 
 CHATS = ("chat", "text_completion", "generate_content", "completion")
@@ -104,7 +104,7 @@ def read_span(span: Record) -> Row | None:
     messages = asked if asked is not None else _numbered(known, "prompt") or _spoken(events)
     answer = said if said is not None else _numbered(known, "completion") or _chosen(events)
     row = {ours: look_up(known, name) for ours, (name,) in LANGFUSE.items()}
-    row |= read_messages(messages, first_of(known, *TOLD))
+    row |= read_messages(messages, as_json(first_of(known, *TOLD)))
     row |= drop_empty({ours: first_of(known, *names) for ours, names in ATTRIBUTES.items()})
     row |= {
         "exchange_id": span["id"],
@@ -114,7 +114,7 @@ def read_span(span: Record) -> Row | None:
         "tools": tool_names(first_of(known, *TOOLS)),
         "artefacts_in": [hash_handle(each) for each in handles_in(messages)],
         "artefacts_out": [hash_handle(each) for each in handles_in(answer)],
-        "response": text_of(answer),
+        "response": text_of(answer) or text_of(first_of(known, *SAID)),
     }
     return drop_empty(row)
 
@@ -140,7 +140,8 @@ def _event_value(events: Iterable[tuple[Any, Record]], name: str, attribute: str
 def _spoken(events: Iterable[tuple[Any, Record]]) -> list[Record] | None:
     """Messages that were one span event each."""
     roles = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")}
-    return [{"role": roles[name], **known} for name, known in events if name in roles] or None
+    spoken = [(roles[name], known) for name, known in events if name in roles]
+    return [{"role": role, **known, "content": as_parts(known.get("content"))} for role, known in spoken] or None
 
 
 def _chosen(events: Iterable[tuple[Any, Record]]) -> Any:
@@ -153,7 +154,7 @@ def _numbered(known: Record, kind: str) -> list[Record] | None:
     for name, value in known.items():
         match = NUMBERED.fullmatch(name)
         if match and match[1] == kind:
-            found.setdefault(int(match[2]), {})[match[3]] = value
+            found.setdefault(int(match[2]), {})[match[3]] = as_parts(value)
     return [found[at] for at in sorted(found)] or None
 
 
