@@ -137,6 +137,15 @@ def test_formats_may_be_mixed_in_one_run(engine, logs) -> None:
     assert found.rows_kept == 4
 
 
+def test_an_hour_without_traffic_is_no_error(engine, logs) -> None:
+    (logs / "a.json").write_text("[]")
+    (logs / "b.json").write_text("")
+    found = read(engine, logs, format="litellm")
+    assert [(each.format, each.rows) for each in found.inputs] == [("litellm", 0), ("litellm", 0)]
+    (logs / "a.json").write_text('{"resourceSpans": []}')
+    assert read(engine, logs / "a.json").rows_read == 0
+
+
 def test_an_id_that_appears_again_is_rejected_as_everywhere(engine, logs) -> None:
     found = read(engine, write(logs / "log.json", spend_log(1), spend_log(2), spend_log(1)))
     (bad,) = found.rejected.to_pylist()

@@ -228,6 +228,14 @@ def test_rows_count_spans_over_all_requests_of_a_file(engine, logs) -> None:
     assert (found.rows_read, found.rows_kept, found.inputs[0].skipped) == (5, 3, 1)
 
 
+def test_a_span_of_another_shape_loses_none_of_its_request(engine, logs) -> None:
+    odd = [span(2) | {"attributes": 5}, span(3) | {"attributes": [{"key": "a", "value": {"intValue": "x"}}]}, "span"]
+    found = read(engine, write(logs / "spans.json", request(span(1), *odd, span(5))))
+    assert [row["exchange_id"][-1] for row in rows(engine, found)] == ["1", "5"]
+    assert [(each["row"], each["field"]) for each in found.rejected.to_pylist()] == [(n, "<line>") for n in (2, 3, 4)]
+    assert all("OpenTelemetry" in each["mend"] for each in found.rejected.to_pylist())
+
+
 def test_a_time_that_is_none_is_rejected_with_what_stood_there(engine, logs) -> None:
     path = write(logs / "spans.json", request(span(1) | {"startTimeUnixNano": "soon"}, span(2)))
     found = read(engine, path)

@@ -11,6 +11,7 @@ from typing import Any
 
 Record = Mapping[str, Any]
 Row = dict[str, Any]  # our column names; values as JSON has them
+OTHER_SHAPE = (AttributeError, KeyError, TypeError, ValueError, RecursionError)  # of a record that is not as its format
 HASHED = re.compile(r"[0-9a-f]{32,128}")  # a key that somebody hashed already
 
 

@@ -17,7 +17,16 @@ import pyarrow.parquet as pq
 
 from stillwatch.ingest import csvs, ndjson
 from stillwatch.ingest.adapters import documents, otlp
-from stillwatch.ingest.adapters.base import Adapter, Record, Row, first_address, first_of, look_up, name_key
+from stillwatch.ingest.adapters.base import (
+    OTHER_SHAPE,
+    Adapter,
+    Record,
+    Row,
+    first_address,
+    first_of,
+    look_up,
+    name_key,
+)
 from stillwatch.ingest.adapters.conversation import read_messages
 from stillwatch.ingest.judge import NOT_AN_OBJECT
 from stillwatch.ingest.raw import Tally
@@ -28,7 +37,6 @@ from stillwatch.model import InputRefused
 TABLE_ROWS = 2_048  # rows of a table at a time; a prompt may be long
 BATCH_ROWS, BATCH_BYTES = 10_000, 4 << 20  # of what is handed on
 UNREADABLE = "has damaged pages, or is not a whole Parquet file; write it again"
-TYPES = (AttributeError, KeyError, TypeError, ValueError, RecursionError)  # a record of another shape than its format's
 
 
 @dataclass(slots=True)
@@ -113,10 +121,12 @@ def exchange_of(adapter: Adapter, record: Record, fields: Mapping[str, str]) -> 
 def _parts(adapter: Adapter, record: Record | None) -> list[Any]:
     if record is None:
         return [None]
+    parts: list[Any] = []
     try:
-        return list(adapter.unpack(record))
-    except TYPES:
-        return [None]
+        parts.extend(adapter.unpack(record))
+    except OTHER_SHAPE:
+        parts.append(None)
+    return parts
 
 
 def _row_of(adapter: Adapter, record: Any, fields: Mapping[str, str]) -> Row | str | None:
@@ -128,7 +138,7 @@ def _row_of(adapter: Adapter, record: Any, fields: Mapping[str, str]) -> Row | s
         if row is not None:
             for theirs, ours in fields.items():
                 _give(row, ours, first_of({"": value_of(adapter, record, theirs)}, ""))
-    except TYPES:
+    except OTHER_SHAPE:
         return f"has another shape than {adapter.title}; see docs/reference/adapters.md"
     return row
 
