@@ -105,7 +105,7 @@ def sample(origin: Origin, adapter: Adapter, most: int = 500) -> Iterator[Record
     count = 0
     for _, _, record in _found(origin, adapter, Tally()):
         for part in _parts(adapter, record):
-            if isinstance(part, Mapping):
+            if isinstance(part, dict):
                 yield part
             count += 1
             if count >= most:
@@ -131,7 +131,7 @@ def _parts(adapter: Adapter, record: Record | None) -> list[Any]:
 
 def _row_of(adapter: Adapter, record: Any, fields: Mapping[str, str]) -> Row | str | None:
     """Return the row, None for what is no exchange, or the mend of what cannot be read."""
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         return NOT_AN_OBJECT if adapter.parse is None else f"is no line of {adapter.title}, nor a JSON object"
     try:
         row = adapter.reads(record)
