@@ -5,8 +5,8 @@ In an environment of its own:
     pip install 'litellm[proxy]==1.106.2'
     python tests/golden/make/litellm_proxy.py
 
-The proxy writes spend logs into PostgreSQL through Prisma, whose engine is a download that a closed network lacks. So a
-callback of the proxy makes each row with the function that its database writer calls,
+The proxy writes spend logs into PostgreSQL through Prisma, whose engine is not part of the package. So a callback of
+the proxy makes each row with the function that its database writer calls,
 `litellm.proxy.spend_tracking.spend_tracking_utils.get_logging_payload`, and writes it as `/spend/logs` answers: an
 array of objects. Calls that failed are logged by another hook and are not among them. Accounts come from a custom
 authentication, which is the proxy's own hook for it.
