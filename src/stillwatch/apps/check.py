@@ -19,7 +19,7 @@ def validate(exchanges: Any, accounts: Any = None, licences: Any = None, setting
     chosen = settings or Settings()
     with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
         return support.validate(
-            read_exchanges(exchanges, engine, chosen.fields),
+            read_exchanges(exchanges, engine, chosen.fields, chosen.format),
             None if accounts is None else read_accounts(accounts, engine),
             None if licences is None else read_licences(licences, engine),
         )

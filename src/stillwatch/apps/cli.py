@@ -42,13 +42,18 @@ app = typer.Typer(
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
-    list[str], typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON or CSV.")
+    list[str],
+    typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON, CSV, or another's log."),
 ]
 Accounts = Annotated[str | None, typer.Option("--accounts", help="One row an account.", metavar="FILE")]
 Licences = Annotated[str | None, typer.Option("--licences", help="Declared authorisations.", metavar="FILE")]
 Fields = Annotated[
     list[str] | None,
     typer.Option("--field", help="Their column name for one of ours; may be repeated.", metavar="THEIRS=OURS"),
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="Format of the exchange log; what it looks like unless said.", metavar="NAME"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data as JSON instead of tables.")]
 
@@ -78,6 +83,7 @@ def detect(
         typer.Option("--state", help="What was seen so far: EXCHANGES are added, and all is judged.", metavar="DIR"),
     ] = None,
     field: Fields = None,
+    format: Format = None,
     engine: Annotated[str, typer.Option("--engine", help="duckdb; spark is not in this version.")] = "duckdb",
     intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
     as_json: AsJson = False,
@@ -91,7 +97,7 @@ def detect(
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
-            fields=_read_fields(field), templates=templates, actors=actors, previous=previous, state=state,
+            fields=_read_fields(field), format=format, templates=templates, actors=actors, previous=previous, state=state,
             progress=told, engine=engine,
         )  # fmt: skip
         run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
@@ -112,10 +118,11 @@ def validate(
     accounts: Accounts = None,
     licences: Licences = None,
     field: Fields = None,
+    format: Format = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a log can and cannot support, before a run."""
-    support = sw.validate(exchanges, accounts, licences, sw.Settings(fields=_read_fields(field)))
+    support = sw.validate(exchanges, accounts, licences, sw.Settings(fields=_read_fields(field), format=format))
     if as_json:
         _print_json(support.as_dict())
     else:

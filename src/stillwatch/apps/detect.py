@@ -45,6 +45,7 @@ class Settings:
     """How to run: everything that is not data. `secret` keys the sketches; `scratch` holds text while it is read."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
+    format: str | None = None  # of the exchange log; None: what each file looks like
     policy: Policy = field(default_factory=Policy)
     roster: tuple[Signal, ...] = ROSTER
     secret: bytes = b""
@@ -110,7 +111,7 @@ def examine(
     """
     exchanges, accounts, licences = sources
     actors = () if settings.actors is None else read_actors(settings.actors)  # first: its errors cost nothing
-    log = read_exchanges(exchanges, engine, settings.fields)
+    log = read_exchanges(exchanges, engine, settings.fields, settings.format)
     account_rows = None if accounts is None else read_accounts(accounts, engine, NO_FIELDS)
     licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
     lap("ingest")

@@ -8,20 +8,27 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from stillwatch.ingest import csvs, ndjson, parquet
+from stillwatch.ingest.adapters.base import Adapter
+from stillwatch.ingest.adapters.choose import Asked, adapter_of, look_into
 from stillwatch.ingest.engine import Engine
-from stillwatch.ingest.sources import CSV, NDJSON, PARQUET, Origin, Refusal
+from stillwatch.ingest.sources import CSV, KNOWN, NDJSON, PARQUET, UNNAMED, Origin, Refusal
 from stillwatch.model import InputRefused
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An input, its place in the order of inputs, and the names of its columns; for Parquet also types and rows."""
+    """An input, its place in the order of inputs, and the names of its columns; for Parquet also types and rows.
+
+    Of an input in a foreign format, `columns` are the names that its first records have.
+    """
 
     origin: Origin
     place: int
     columns: tuple[str, ...]
     schema: pa.Schema | None = None
     rows: int = 0
+    adapter: Adapter | None = None  # the foreign format it is in
+    lacking: tuple[str, ...] = ()  # required columns that the adapter found nothing for
 
     @property
     def key(self) -> str:
@@ -29,19 +36,26 @@ class Found:
         return str(self.origin.path) if self.origin.format != "memory" else f"memory {self.place}"
 
 
-def inspect_all(origins: Sequence[Origin], engine: Engine) -> tuple[list[Found], list[Refusal]]:
+def inspect_all(origins: Sequence[Origin], engine: Engine, asked: Asked) -> tuple[list[Found], list[Refusal]]:
     """Look into every input; those that are not what they say are refused."""
     found: list[Found] = []
     refusals: list[Refusal] = []
     for place, origin in enumerate(origins):
         try:
-            found.append(_inspect(origin, place, engine))
+            found.append(_inspect(origin, place, engine, asked))
         except InputRefused as error:
             refusals.append(Refusal(origin.label, str(error)))
     return found, refusals
 
 
-def _inspect(origin: Origin, place: int, engine: Engine) -> Found:
+def _inspect(origin: Origin, place: int, engine: Engine, asked: Asked) -> Found:
+    adapter = adapter_of(origin, asked)
+    if adapter is not None:
+        origin = parquet.as_file(origin, engine)
+        names, lacking = look_into(origin, adapter, asked)
+        return Found(origin, place, names, adapter=adapter, lacking=lacking)
+    if origin.format == UNNAMED:
+        raise InputRefused(f"unknown kind of file; the name must end in {KNOWN}, or say --format")
     if origin.format == PARQUET:
         schema, rows = parquet.schema_of(origin.path)
         return Found(origin, place, tuple(schema.names), schema, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.ingest.engine import BATCH_ROWS, Engine
 from stillwatch.ingest.raw import Raw
-from stillwatch.ingest.sources import Origin
+from stillwatch.ingest.sources import MEMORY, PARQUET, Origin
 from stillwatch.model import InputRefused
 
 NUMBER = "_stillwatch_row"  # in frames that are handed over; no user's column is called that
@@ -80,6 +81,18 @@ def fetch_table(origin: Origin, engine: Engine, names: Sequence[str]) -> Path:
         for batch in wanted.to_pyarrow_batches(chunk_size=BATCH_ROWS):
             writer.write_table(pa.Table.from_batches([batch]).cast(schema))
     return path
+
+
+def as_file(origin: Origin, engine: Engine) -> Origin:
+    """Return a table in memory as a Parquet file of the scratch folder; a file as it is."""
+    if origin.format != MEMORY:
+        return origin
+    if origin.label == "<ibis>":
+        path = fetch_table(origin, engine, origin.data.columns)
+    else:
+        path = engine.scratch / f"{engine.name('frame')}.parquet"
+        pq.write_table(frame_of(origin), path, compression="lz4", row_group_size=BATCH_ROWS)
+    return replace(origin, path=path, format=PARQUET)
 
 
 def digest_of_frame(frame: pa.Table) -> str:

@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from stillwatch.ingest import csvs, ndjson, parquet
+from stillwatch.ingest.adapters.carry import adapted_lines
 from stillwatch.ingest.columns import Column
 from stillwatch.ingest.engine import Engine, EngineError
 from stillwatch.ingest.fields import bind, missing_required
@@ -48,7 +49,7 @@ def read_pieces(found: Sequence[Found], engine: Engine, order: Order) -> tuple[l
     refusals: list[Refusal] = []
     usable: list[Found] = []
     for each in found:
-        bound = bind(order.fields, order.contract, each.columns)
+        bound = bound_of(each, order)
         empty = not each.columns and each.origin.format not in (PARQUET, MEMORY)  # an hour without traffic
         mend = None if empty else missing_required(bound, order.contract, each.columns)
         if mend:
@@ -68,7 +69,17 @@ def split_piece(piece: Piece, engine: Engine, order: Order) -> Iterator[Piece]:
         yield _parquet_piece([pair], engine, order)
 
 
+def bound_of(each: Found, order: Order) -> dict[str, str]:
+    """Return {our name: their name} for one input; an adapter calls columns as we do."""
+    if each.adapter is None:
+        return bind(order.fields, order.contract, each.columns)
+    filled = {*each.adapter.columns, *order.fields.values()} - set(each.lacking)
+    return {column.name: column.name for column in order.contract if column.name in filled}
+
+
 def _shape(each: Found, order: Order) -> object:
+    if each.adapter is not None:
+        return each.adapter.name, each.origin.format
     if each.origin.format == MEMORY:
         return each.place
     bound = _bound(each, order)
@@ -78,14 +89,17 @@ def _shape(each: Found, order: Order) -> object:
 
 
 def _bound(each: Found, order: Order) -> dict[str, str]:
-    bound = bind(order.fields, order.contract, each.columns)
-    if each.origin.format == NDJSON:  # a key may appear first after the sample
+    bound = bound_of(each, order)
+    if each.adapter is None and each.origin.format == NDJSON:  # a key may appear first after the sample
         late = (c.name for c in order.contract if c.name not in bound and c.name not in order.fields)
         bound |= {name: name for name in late}
     return dict(sorted(bound.items()))
 
 
 def _read_group(group: list[Found], engine: Engine, order: Order) -> tuple[list[Piece], list[Refusal]]:
+    if group[0].adapter is not None:
+        piece, refusals = _text_piece(group, engine, order)
+        return [piece], refusals
     try:
         if group[0].origin.format == PARQUET:
             return [_parquet_piece([(each, _file(each, each.rows)) for each in group], engine, order)], []
@@ -100,7 +114,10 @@ def _read_group(group: list[Found], engine: Engine, order: Order) -> tuple[list[
 def _text_piece(group: list[Found], engine: Engine, order: Order) -> tuple[Piece, list[Refusal]]:
     bound, tallies = _bound(group[0], order), [Tally() for _ in group]
     pairs = list(zip(group, tallies, strict=True))
-    if group[0].origin.format == NDJSON:
+    if group[0].adapter is not None:
+        sources = [Source(each.key, _adapted(each, tally, order), tally) for each, tally in pairs]
+        raw = ndjson.open_rows(chain(sources, ndjson.LINES), engine, order.contract, bound)
+    elif group[0].origin.format == NDJSON:
         sources = [Source(each.key, ndjson.line_batches(each.origin, tally), tally) for each, tally in pairs]
         raw = ndjson.open_rows(chain(sources, ndjson.LINES), engine, order.contract, bound)
     else:
@@ -118,7 +135,7 @@ def _text_piece(group: list[Found], engine: Engine, order: Order) -> tuple[Piece
         if tally.failure:  # its rows up to there are in the copy
             table = table.filter(table["_file"] != each.key)
     whole = [(each, tally) for each, tally in pairs if not tally.failure]
-    inputs = tuple((each, _file(each, tally.rows)) for each, tally in whole)
+    inputs = tuple((each, _file(each, tally.rows, tally.skipped)) for each, tally in whole)
     damaged = tuple((each, rows) for each, tally in whole for rows in tally.damaged)
     refusals = [Refusal(each.origin.label, str(tally.failure)) for each, tally in pairs if tally.failure]
     return Piece(table, inputs, damaged), refusals
@@ -144,8 +161,15 @@ def _frame_piece(each: Found, engine: Engine, order: Order) -> Piece:
     return Piece(judge(raw, order.contract, engine, each.key), ((each, file),))
 
 
-def _file(each: Found, rows: int) -> InputFile:
+def _adapted(each: Found, tally: Tally, order: Order) -> Iterator[pa.RecordBatch]:
+    assert each.adapter is not None
+    return adapted_lines(each.origin, each.adapter, order.fields, tally)
+
+
+def _file(each: Found, rows: int, skipped: int = 0) -> InputFile:
     with each.origin.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     kind = MEMORY if each.origin.label == "<ibis>" else each.origin.format
-    return InputFile(each.origin.label, kind, each.origin.path.stat().st_size, digest, rows)
+    if each.adapter is not None:
+        kind = each.adapter.name
+    return InputFile(each.origin.label, kind, each.origin.path.stat().st_size, digest, rows, skipped)

@@ -13,9 +13,10 @@ from stillwatch.model import InputRefused
 
 @dataclass(slots=True)
 class Tally:
-    """What a reader counts while its batches pass: rows, damaged rows, and the error that ended it."""
+    """What a reader counts while its batches pass: rows, those skipped or damaged, and the error that ended it."""
 
     rows: int = 0
+    skipped: int = 0  # records that are no exchange
     damaged: list[pa.Table] = field(default_factory=list)
     failure: Exception | None = None
 

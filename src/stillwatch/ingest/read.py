@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from stillwatch.ingest.adapters.choose import Asked
+from stillwatch.ingest.adapters.roster import NATIVE, named
 from stillwatch.ingest.assemble import assemble
 from stillwatch.ingest.columns import ACCOUNT_COLUMNS, EXCHANGE_COLUMNS, LICENCE_COLUMNS
 from stillwatch.ingest.engine import Engine
-from stillwatch.ingest.fields import bind, check_fields
+from stillwatch.ingest.fields import check_fields
 from stillwatch.ingest.inspect import inspect_all
-from stillwatch.ingest.pieces import Order, read_pieces
+from stillwatch.ingest.pieces import Order, bound_of, read_pieces
 from stillwatch.ingest.records import Ingested, InputFile
 from stillwatch.ingest.sources import expand
 from stillwatch.model import InputRefused
@@ -25,14 +27,18 @@ __all__ = ["Ingested", "InputFile", "read_accounts", "read_exchanges", "read_lic
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 
-def read_exchanges(source: Any, engine: Engine, fields: Mapping[str, str] = NO_FIELDS) -> Ingested:
+def read_exchanges(
+    source: Any, engine: Engine, fields: Mapping[str, str] = NO_FIELDS, format: str | None = None
+) -> Ingested:
     """Read an exchange log: one row per exchange, the first of each `exchange_id`.
 
     `source` is a path, glob or folder, a pyarrow Table, a pandas or polars DataFrame, an Ibis table, or a sequence of
-    these. `fields` maps their column names to ours. Token counts are whole numbers; times become UTC.
+    these. `fields` maps their column names to ours. `format` names the adapter of a foreign format; unless it is given,
+    each input is read as what it looks like. Token counts are whole numbers; times become UTC.
     Raises UsageError for a mapping that fits nothing, InputRefused when no input could be read.
     """
-    return _read(source, engine, Order(EXCHANGE_COLUMNS, fields, unique="exchange_id"))
+    order = Order(EXCHANGE_COLUMNS, fields, unique="exchange_id")
+    return _read(source, engine, order, Asked(EXCHANGE_COLUMNS, fields, format))
 
 
 def read_accounts(source: Any, engine: Engine, fields: Mapping[str, str] = NO_FIELDS) -> Ingested:
@@ -51,14 +57,15 @@ def read_licences(source: Any, engine: Engine, fields: Mapping[str, str] = NO_FI
     return _read(source, engine, Order(LICENCE_COLUMNS, fields))
 
 
-def _read(source: Any, engine: Engine, order: Order) -> Ingested:
-    origins, unmatched = expand(source)
-    found, uninspected = inspect_all(origins, engine)
+def _read(source: Any, engine: Engine, order: Order, asked: Asked | None = None) -> Ingested:
+    asked = asked or Asked(order.contract, order.fields, NATIVE)
+    origins, unmatched = expand(source, any_name=named(asked.format) is not None)
+    found, uninspected = inspect_all(origins, engine, asked)
     check_fields(order.fields, order.contract, {name for each in found for name in each.columns})
     pieces, unread = read_pieces(found, engine, order)
     refusals = [*unmatched, *uninspected, *unread]
     ingested = assemble(pieces, refusals, engine, order)
     if not ingested.inputs:
         raise InputRefused("\n".join(f"{refusal.label}: {refusal.mend}" for refusal in refusals))
-    named = {ours for each in found for ours in bind(order.fields, order.contract, each.columns)}
-    return dataclasses.replace(ingested, named=frozenset(named))
+    present = {ours for each in found for ours in bound_of(each, order)}
+    return dataclasses.replace(ingested, named=frozenset(present))

@@ -17,10 +17,11 @@ class InputFile:
     """One input that was read: its name as given (`<arrow>` and the like for a table in memory), size and hash."""
 
     path: str
-    format: str  # parquet, ndjson, csv, memory
+    format: str  # parquet, ndjson, csv, memory, or the name of an adapter
     bytes: int
     sha256: str
     rows: int
+    skipped: int = 0  # records that are no exchange: other spans, health checks
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from stillwatch.model import InputRefused, UsageError
 
 PARQUET, NDJSON, CSV, MEMORY = "parquet", "ndjson", "csv", "memory"
+UNNAMED = "unnamed"  # the name says nothing; what the file holds may
 FORMATS = {".parquet": PARQUET, ".pq": PARQUET, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": NDJSON, ".csv": CSV}
 CODECS = {".gz": "gzip", ".zst": "zstd"}
 KNOWN = ".parquet, .ndjson, .jsonl, .json or .csv (the text ones also .gz or .zst)"
@@ -35,9 +36,10 @@ class Refusal:
     mend: str
 
 
-def expand(source: Any) -> tuple[list[Origin], list[Refusal]]:
+def expand(source: Any, *, any_name: bool = False) -> tuple[list[Origin], list[Refusal]]:
     """List the inputs that `source` names, each once, in the order given; folders and globs are sorted.
 
+    With `any_name`, files of a folder need no ending that is ours.
     Raises UsageError for something that is neither a path nor a table, InputRefused when nothing matched.
     """
     origins: list[Origin] = []
@@ -46,15 +48,11 @@ def expand(source: Any) -> tuple[list[Origin], list[Refusal]]:
         if not isinstance(item, str | Path):
             origins.append(_in_memory(item))
             continue
-        found = list(_files(str(item)))
+        found = list(_files(str(item), any_name))
         if not found:
             refusals.append(Refusal(str(item), f"no file matched; give a file, a folder or a glob of {KNOWN}"))
         for path in found:
-            origin = origin_of(path)
-            if origin is None:
-                refusals.append(Refusal(str(path), f"unknown kind of file; the name must end in {KNOWN}"))
-            else:
-                origins.append(origin)
+            origins.append(origin_of(path) or Origin(str(path), path, UNNAMED, CODECS.get(path.suffix.lower())))
     if not origins and not refusals:
         raise InputRefused(f"no input was named; give a file, a folder or a glob of {KNOWN}")
     once = {o.label if o.format == MEMORY else str(o.path.resolve()): o for o in reversed(origins)}
@@ -77,12 +75,12 @@ def _items(source: Any) -> Sequence[Any]:
     return [source]
 
 
-def _files(item: str) -> Iterator[Path]:
+def _files(item: str, any_name: bool) -> Iterator[Path]:
     path = Path(item)
     if path.is_dir():
         for each in sorted(path.rglob("*")):
             hidden = any(part.startswith(".") for part in each.relative_to(path).parts)
-            if each.is_file() and not hidden and origin_of(each):
+            if each.is_file() and not hidden and (any_name or origin_of(each)):
                 yield each
     elif path.exists():
         yield path
