@@ -71,6 +71,12 @@ def detect(
         Path | None, typer.Option("--previous", help="An earlier run: campaigns keep their ids.", metavar="DIR")
     ] = None,
     field: Fields = None,
+    enrich: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--enrich", help="MMDB, ranges or lists of networks or mail domains; may be repeated.", metavar="FILE"
+        ),
+    ] = None,
     engine: Annotated[str, typer.Option("--engine", help="duckdb; spark is not in this version.")] = "duckdb",
     intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
     as_json: AsJson = False,
@@ -84,7 +90,12 @@ def detect(
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
-            fields=_read_fields(field), templates=templates, previous=previous, progress=told, engine=engine
+            fields=_read_fields(field),
+            templates=templates,
+            previous=previous,
+            enrich=tuple(enrich or ()),
+            progress=told,
+            engine=engine,
         )
         run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
         sw.write_run(run, out)

@@ -18,9 +18,11 @@ import pyarrow as pa
 from stillwatch.actions.policy import Policy
 from stillwatch.apps.run import Run
 from stillwatch.apps.tell import Told, tell
+from stillwatch.attribution.context import mark
 from stillwatch.campaigns.describe import describe, members_of
 from stillwatch.campaigns.judge import Judged, judge
 from stillwatch.ingest.engine import MEMORY, THREADS, Engine
+from stillwatch.ingest.enrich import Enrichment, fill, read_references
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
 from stillwatch.model import UsageError, VerdictKind
 from stillwatch.signals.base import Signal
@@ -49,6 +51,7 @@ class Settings:
     scratch: Path | None = None
     previous: Path | None = None  # output folder of an earlier run: campaigns keep their ids
     templates: Path | None = None  # public templates, one a line or NDJSON with `text`
+    enrich: tuple[Path, ...] = ()  # reference files: systems and countries of addresses, lists of networks and domains
     progress: Progress = lambda _: None
 
 
@@ -70,8 +73,8 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
         run = _conclude(engine, seen, chosen)
         clock.lap("describe")
     manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}
-    rejected = pa.concat_tables([part.rejected for part in seen.inputs])
-    return dataclasses.replace(run, rejected=rejected, manifest=manifest)
+    rejected = [*(part.rejected for part in seen.inputs), seen.enrichment.rejected]
+    return dataclasses.replace(run, rejected=pa.concat_tables(rejected), manifest=manifest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class Examined:
     sketched: SketchedExchanges
     population: Population
     judged: Judged
+    enrichment: Enrichment
+    filled: Mapping[str, int]  # cells of the log that reference files filled
 
 
 def examine(
@@ -89,7 +94,8 @@ def examine(
 ) -> Examined:
     """Read exchanges, accounts and licences (`sources`; the last two may be None), sketch and judge them."""
     exchanges, accounts, licences = sources
-    log = read_exchanges(exchanges, engine, settings.fields)
+    enrichment = read_references(settings.enrich)
+    log, filled = fill(read_exchanges(exchanges, engine, settings.fields), enrichment, engine)
     account_rows = None if accounts is None else read_accounts(accounts, engine, NO_FIELDS)
     licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
     lap("ingest")
@@ -103,9 +109,8 @@ def examine(
     lap("accounts")
     judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)
     lap("judge")
-    return Examined(
-        tuple(part for part in (log, account_rows, licence_rows) if part is not None), sketched, population, judged
-    )
+    inputs = tuple(part for part in (log, account_rows, licence_rows) if part is not None)
+    return Examined(inputs, sketched, population, judged, enrichment, filled)
 
 
 def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
@@ -114,7 +119,8 @@ def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
     members = members_of(campaigns, seen.judged.membership)
     facts, flagged = describe(engine, seen.sketched, seen.population, members)
     cleared = [one for one in seen.judged.assessments if one.verdict is VerdictKind.CLEAR]
-    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools, cleared)
+    marked = mark(seen.population, seen.enrichment.lists)
+    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools, cleared, marked)
     return tell(told, facts, flagged, settings.policy, settings.previous)
 
 
@@ -148,6 +154,7 @@ def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
             "rejected": sum(part.rejected.num_rows for part in inputs),
         },
         "inputs": [dataclasses.asdict(file) for part in inputs for file in part.inputs],
+        "enrichment": {"files": seen.enrichment.described(), "filled": dict(seen.filled)},
         "signals_evaluated": [name for name, lacking in missing.items() if not lacking],
         "signals_not_evaluated": [
             {"signal": name, "reason": f"the input has no {' and no '.join(lacking).replace('|', ' or ')}"}

@@ -17,6 +17,7 @@ from stillwatch.actions.policy import Policy
 from stillwatch.apps import schemas
 from stillwatch.apps.run import AttributeEdge, Run, Story, TimelineBar
 from stillwatch.attribution.claims import claims_of, overturned_by
+from stillwatch.attribution.context import Marked, told_by_lists
 from stillwatch.campaigns.describe import Facts
 from stillwatch.campaigns.identity import name_campaigns
 from stillwatch.campaigns.weigh import Assessment
@@ -41,6 +42,7 @@ class Told:
     membership: Membership = field(repr=False)
     pools: Ints = field(repr=False)
     cleared: Sequence[Assessment] = field(default=(), repr=False)  # groups judged and found clear
+    marked: Sequence[Marked] = field(default=(), repr=False)  # lists of networks and mail domains: context only
 
 
 def tell(told: Told, facts: Mapping[int, Facts], flagged: pa.Table, policy: Policy, previous: Path | None) -> Run:
@@ -91,7 +93,7 @@ def _story(told: Told, position: int, name: tuple[str, str], facts: Facts, polic
         channels=facts.shares.get("channel", ()),
         countries=facts.shares.get("country", ()),
         asns=facts.shares.get("asn", ()),
-        claims=claims_of(one, facts, pool),
+        claims=claims_of(one, facts, pool) + told_by_lists(one.group.accounts[one.tied], told.marked),
         overturn=overturned_by(one),
         actions=policy.recommend(one.verdict),
         members=tuple(told.population.ids.take(pa.array(one.group.accounts[one.tied])).to_pylist()),
