@@ -42,7 +42,11 @@ app = typer.Typer(
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
-    list[str], typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON or CSV.")
+    list[str] | None, typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON or CSV.")
+]
+Tables = Annotated[
+    list[str] | None,
+    typer.Option("--table", help="Exchanges in a database or a lake; may be repeated.", metavar="URL"),
 ]
 Accounts = Annotated[str | None, typer.Option("--accounts", help="One row an account.", metavar="FILE")]
 Licences = Annotated[str | None, typer.Option("--licences", help="Declared authorisations.", metavar="FILE")]
@@ -60,8 +64,9 @@ def _root() -> None:
 
 @app.command()
 def detect(
-    exchanges: Exchanges,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run is replaced.")],
+    exchanges: Exchanges = None,
+    table: Tables = None,
     accounts: Accounts = None,
     licences: Licences = None,
     templates: Annotated[
@@ -97,7 +102,7 @@ def detect(
             progress=told,
             engine=engine,
         )
-        run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
+        run = sw.detect(_inputs(exchanges, table), accounts=accounts, licences=licences, settings=settings)
         sw.write_run(run, out)
     if as_json:
         _print_json({"out": str(out), "manifest": run.manifest, "campaigns": run.campaigns.to_pylist()})
@@ -111,14 +116,15 @@ def detect(
 
 @app.command()
 def validate(
-    exchanges: Exchanges,
+    exchanges: Exchanges = None,
+    table: Tables = None,
     accounts: Accounts = None,
     licences: Licences = None,
     field: Fields = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a log can and cannot support, before a run."""
-    support = sw.validate(exchanges, accounts, licences, sw.Settings(fields=_read_fields(field)))
+    support = sw.validate(_inputs(exchanges, table), accounts, licences, sw.Settings(fields=_read_fields(field)))
     if as_json:
         _print_json(support.as_dict())
     else:
@@ -187,6 +193,16 @@ def _check_folders(out: Path, previous: Path | None) -> None:
     check_out(out)
     if previous is not None and not (previous / "verdicts.parquet").is_file():
         raise UsageError(f"--previous {previous}: holds no run; give the output folder of an earlier one")
+
+
+def _inputs(exchanges: Sequence[str] | None, tables: Sequence[str] | None) -> list[str]:
+    for url in tables or ():
+        if "://" not in url:
+            raise UsageError(f"--table {url}: expected a URL such as duckdb:///logs/gateway.duckdb::exchanges")
+    named = [*(exchanges or ()), *(tables or ())]
+    if not named:
+        raise UsageError("no exchanges were named; give EXCHANGES, or --table URL")
+    return named
 
 
 def _read_fields(pairs: Sequence[str] | None) -> dict[str, str]:

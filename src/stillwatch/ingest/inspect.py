@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stillwatch.ingest import csvs, ndjson, parquet
 from stillwatch.ingest.engine import Engine
-from stillwatch.ingest.sources import CSV, NDJSON, PARQUET, Origin, Refusal
+from stillwatch.ingest.sources import CSV, MEMORY, NDJSON, PARQUET, TABLE, Origin, Refusal
 from stillwatch.model import InputRefused
 
 
@@ -26,7 +26,8 @@ class Found:
     @property
     def key(self) -> str:
         """What names this input inside the engine; labels may repeat, this does not."""
-        return str(self.origin.path) if self.origin.format != "memory" else f"memory {self.place}"
+        named = self.origin.format in (MEMORY, TABLE)
+        return f"{self.origin.format} {self.place}" if named else str(self.origin.path)
 
 
 def inspect_all(origins: Sequence[Origin], engine: Engine) -> tuple[list[Found], list[Refusal]]:
@@ -49,4 +50,6 @@ def _inspect(origin: Origin, place: int, engine: Engine) -> Found:
         return Found(origin, place, tuple(ndjson.columns_of(origin, engine)))
     if origin.format == CSV:
         return Found(origin, place, tuple(csvs.columns_of(origin)))
+    if origin.format == TABLE:
+        return Found(origin, place, tuple(origin.data.columns()))
     return Found(origin, place, tuple(parquet.columns_of_frame(origin)))
