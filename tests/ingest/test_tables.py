@@ -16,7 +16,7 @@ from stillwatch.ingest.engine import BATCH_ROWS, Engine
 from stillwatch.ingest.read import read_accounts, read_exchanges
 from stillwatch.ingest.tables import TableName, evenly, parse_url
 from stillwatch.model import InputRefused, MissingDependency, UsageError
-from tests.ingest.lakes import write_delta, write_duckdb, write_iceberg, write_postgres
+from tests.ingest.lakes import execute, write_delta, write_duckdb, write_iceberg, write_postgres
 from tests.ingest.small_logs import column, exchange, ids, why
 
 ROWS = [
@@ -53,6 +53,7 @@ def made(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., str]:
         ("duckdb:///logs/a.duckdb::main.log", TableName("duckdb", "/logs/a.duckdb", "main.log")),
         ("duckdb://a.duckdb", TableName("duckdb", "a.duckdb")),
         ("postgres://u:p@db:5432/logs::log", TableName("postgresql", "u:p@db:5432/logs", "log")),
+        ("postgresql://[::1]", TableName("postgresql", "[::1]")),
         ("postgresql://[::1]:5432/logs::log", TableName("postgresql", "[::1]:5432/logs", "log")),
         ("DELTA:///lake/log", TableName("delta", "/lake/log")),
         ("logs/2026-09", None),
@@ -163,8 +164,6 @@ def test_one_unreadable_table_loses_nothing_else(engine: Engine, made: Callable[
 
 
 def test_a_view_with_types_of_its_own_is_read(engine: Engine, postgres: str) -> None:
-    from tests.ingest.lakes import execute
-
     execute(
         postgres,
         "CREATE SCHEMA IF NOT EXISTS odd",
@@ -216,8 +215,6 @@ def test_what_the_server_refuses_is_said_with_what_to_check(
 
 
 def test_a_table_that_may_not_be_read_is_said(engine: Engine, postgres: str) -> None:
-    from tests.ingest.lakes import execute
-
     execute(
         postgres,
         "CREATE TABLE IF NOT EXISTS closed (exchange_id text, ts timestamptz, account_id text, model text)",
@@ -294,3 +291,18 @@ def test_a_view_of_a_duckdb_file_is_read(engine: Engine, made: Callable[..., str
     with duckdb.connect(str(tmp_path / "log.duckdb")) as con:
         con.execute('CREATE SCHEMA s; CREATE VIEW s."a view" AS SELECT * FROM exchanges WHERE status = 200 LIMIT 3')
     assert read_exchanges(f"duckdb://{tmp_path}/log.duckdb::s.a view", engine).rows_kept == 3
+
+
+def test_a_connection_that_is_lost_on_the_way_is_said(postgres: str) -> None:
+    execute(
+        postgres, "CREATE TABLE long AS SELECT repeat(md5(i::text), 16) AS prompt FROM generate_series(1, 100000) i"
+    )
+    batches = tables.open_table(parse_url(f"{postgres}::long")).batches(["prompt"])  # type: ignore[arg-type]
+    next(batches)
+    execute(
+        postgres,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE query LIKE '%\"long\"%' AND pid <> pg_backend_pid()",
+    )
+    with pytest.raises(InputRefused, match="the connection was lost; try again"):
+        list(batches)

@@ -234,15 +234,27 @@ def index_fours(first_high, first_low):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _place(table, begins, high, low):  # type: ignore[no-untyped-def]
-    """How many stretches begin at or before an address."""
-    four = high == _0 and _MAPPED <= low <= _END
+def _place_of_four(lows, begins, low):  # type: ignore[no-untyped-def]
+    """How many stretches begin at or before a v4 address: in its block only the lower halves differ.
+
+    Without branches, so that the processor waits for the memory of several addresses at once.
+    """
     block = (low - _MAPPED) >> _16
-    left, right = (begins[block], begins[block + _1]) if four else (0, len(table[2]))
+    left, rows = begins[block], begins[block + _1] - begins[block]
+    while rows > 0:
+        half = (rows + 1) // 2
+        left += half * (lows[left + half - 1] <= low)
+        rows -= half
+    return left
+
+
+@njit(cache=True, nogil=True)
+def _place(table, high, low):  # type: ignore[no-untyped-def]
+    """How many stretches begin at or before an address."""
+    left, right = 0, len(table[2])
     while left < right:
         middle = (left + right) // 2
-        # in a block of v4 addresses all upper halves are equal: half the memory to look at
-        if (four and low < table[1][middle]) or (not four and _below(high, low, table[0][middle], table[1][middle])):
+        if _below(high, low, table[0][middle], table[1][middle]):
             right = middle
         else:
             left = middle + 1
@@ -257,7 +269,8 @@ def look_up(text, offsets, table, begins):  # type: ignore[no-untyped-def]
         found[row] = NOTHING
         high, low, length = _read(text, offsets[row], offsets[row + 1])
         if length != NO_ADDRESS:
-            place = _place(table, begins, high, low)
+            four = high == _0 and _MAPPED <= low <= _END
+            place = _place_of_four(table[1], begins, low) if four else _place(table, high, low)
             if place:
                 found[row] = table[2][place - 1]
     return found

@@ -67,6 +67,7 @@ FAILURES = (  # what libpq says, and the mend; its own words may quote the URL
     ('role "', "the user does not exist there; name one as postgresql://USER@HOST/DATABASE::TABLE"),
     ('database "', "the database does not exist there; check its name"),
     ("permission denied", "the user may not read it; ask for GRANT SELECT"),
+    ("closed the connection", "the connection was lost; try again"),
     ("SSL", "the server and this client do not agree on TLS; see sslmode"),
 )
 
@@ -114,7 +115,7 @@ class DuckDBTable:
             if "lock" in str(error):
                 raise InputRefused("another program writes to the file; close it, or give a copy") from error
             raise InputRefused("is not a DuckDB file that this version reads, or is damaged") from error
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
             raise InputRefused(f"cannot be read ({type(error).__name__}); is it a whole table or view?") from error
 
 
@@ -157,7 +158,7 @@ class PostgreSQLTable:
                 for line in SESSION:
                     cursor.execute(line)
                 yield cursor
-        except driver.Error as error:
+        except (driver.Error, OSError, pa.ArrowException) as error:  # the last two, once rows are on their way
             raise InputRefused(_mend_of(error)) from None  # not its own words: they may quote the URL
 
     def _uri(self) -> str:

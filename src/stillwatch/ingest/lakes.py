@@ -39,7 +39,7 @@ class DeltaTable:
                 "uses a feature of Delta that cannot be read in order (deletion vectors, column mapping); "
                 "purge it (REORG TABLE … APPLY (PURGE)), or give a copy"
             ) from error
-        except (pa.ArrowException, OSError) as error:
+        except (package.DeltaError, pa.ArrowException, OSError) as error:
             raise InputRefused("lacks a file, or has a damaged one; run fsck on it, or give a copy") from error
 
     def _opened(self) -> Any:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from stillwatch.ingest.engine import BATCH_ROWS
 from stillwatch.model import InputRefused, MissingDependency, UsageError
 
-URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>.*?)(?:::(?P<table>[^:/?@]*))?$", re.DOTALL)
+URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>.*?)(?:::(?P<table>[^]:/?@]*))?$", re.DOTALL)
 SHOWN = 8  # tables listed in a message
 
 
