@@ -40,10 +40,11 @@ class Lookup:
 
     stretches: tuple[Halves, Halves, Said]
     begins: npt.NDArray[np.int32]
+    steps: int
 
     def find(self, addresses: pa.Array) -> Said:
         """Return what holds for each address of a string array, 0 for nothing."""
-        return addressing.look_up(*text_of(addresses), self.stretches, self.begins)
+        return addressing.look_up(*text_of(addresses), self.stretches, self.begins, self.steps)
 
 
 SYSTEM, COUNTRY = ~_COUNTRY, _COUNTRY
@@ -65,7 +66,8 @@ def lookup_of(layers: Sequence[Ranges]) -> Lookup:
     stretches = _flatten(layers[0])
     for layer in layers[1:]:
         stretches = addressing.overlay(stretches, _flatten(layer))
-    return Lookup(stretches, addressing.index_fours(stretches[0], stretches[1]))
+    begins = addressing.index_fours(stretches[0], stretches[1])
+    return Lookup(stretches, begins, int(np.diff(begins).max()).bit_length())
 
 
 def join(parts: Sequence[Ranges]) -> Ranges:
