@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.ingest import addressing
+from stillwatch.ingest import stretches as kernels
 
 Halves = npt.NDArray[np.uint64]
 Said = npt.NDArray[np.int64]
@@ -36,7 +37,7 @@ class Ranges:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Stretches of all addresses, sorted, with what holds from each one's first address on; see `addressing`."""
+    """Stretches of all addresses, sorted, with what holds from each one's first address on; see `stretches`."""
 
     stretches: tuple[Halves, Halves, Said]
     begins: npt.NDArray[np.int32]
@@ -44,7 +45,7 @@ class Lookup:
 
     def find(self, addresses: pa.Array) -> Said:
         """Return what holds for each address of a string array, 0 for nothing."""
-        return addressing.look_up(*text_of(addresses), self.stretches, self.begins, self.steps)
+        return kernels.look_up(*text_of(addresses), self.stretches, self.begins, self.steps)
 
 
 SYSTEM, COUNTRY = ~_COUNTRY, _COUNTRY
@@ -65,8 +66,8 @@ def lookup_of(layers: Sequence[Ranges]) -> Lookup:
     """Return one lookup over several layers, each flattened by itself: what they say is put together."""
     stretches = _flatten(layers[0])
     for layer in layers[1:]:
-        stretches = addressing.overlay(stretches, _flatten(layer))
-    begins = addressing.index_fours(stretches[0], stretches[1])
+        stretches = kernels.overlay(stretches, _flatten(layer))
+    begins = kernels.index_fours(stretches[0], stretches[1])
     return Lookup(stretches, begins, int(np.diff(begins).max()).bit_length())
 
 
@@ -100,4 +101,4 @@ def _flatten(ranges: Ranges) -> tuple[Halves, Halves, Said]:
     given = np.arange(len(ranges.says))
     # by first address, from wide to narrow; of equal ranges the one given first comes last, and so says
     order = np.lexsort((-given, ~last_low, ~last_high, low, high))
-    return addressing.flatten(high[order], low[order], last_high[order], last_low[order], ranges.says[order])
+    return kernels.flatten(high[order], low[order], last_high[order], last_low[order], ranges.says[order])
