@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
@@ -288,3 +289,36 @@ def test_a_file_of_actors_that_names_origins_is_refused_before_the_log_is_read(r
     assert (status, out) == (cli.REFUSED, "")
     assert err.startswith(f"error: {actors}: actor 'x': language: where people are from")
     assert not (tmp_path / "out").exists()
+
+
+def test_exchanges_may_be_named_as_a_table_alone(run: Any, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "log.duckdb")) as con:
+        con.execute("CREATE TABLE log AS SELECT 'e' || i AS id, TIMESTAMP '2026-01-05' + INTERVAL (i) MINUTE AS ts, "
+                    "'a' AS account_id, 'm' AS model FROM range(9) t(i)")  # fmt: skip
+    url = f"duckdb://{tmp_path}/log.duckdb::log"
+    status, out, err = run("validate", "--table", url, "--field", "id=exchange_id", "--json")
+    assert (status, json.loads(out)["rows_kept"]) == (0, 9), err
+    status, _, err = run("validate", "--table", url)
+    assert (status, "has no column 'exchange_id'" in err, "--field id=exchange_id" in err) == (3, True, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "no exchanges were named; give EXCHANGES, or --table URL"),
+        (("--table", "log.duckdb"), "expected a URL such as duckdb:///"),
+        (("--table", "mysql://u:secret@db/log"), "unknown kind of table; one of duckdb://"),
+    ],
+    ids=["nothing", "no url", "another database"],
+)
+def test_a_table_that_is_none_is_misuse(run: Any, tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    status, _, err = run("detect", *arguments, "--out", tmp_path / "out")
+    assert (status, says in err) == (2, True), err
+    assert "secret" not in err
+
+
+def test_a_reference_file_of_no_known_kind_is_refused_before_the_log_is_read(run: Any, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.txt"
+    odd.write_text("this is prose\n")
+    status, _, err = run("detect", tmp_path / "none.parquet", "--enrich", odd, "--out", tmp_path / "out")
+    assert (status, f"{odd}: its first entry" in err) == (3, True), err

@@ -42,8 +42,12 @@ app = typer.Typer(
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(metavar="EXCHANGES...", help="Files, globs or folders: Parquet, NDJSON, CSV, or another's log."),
+]
+Tables = Annotated[
+    list[str] | None,
+    typer.Option("--table", help="Exchanges in a database or a lake; may be repeated.", metavar="URL"),
 ]
 Accounts = Annotated[str | None, typer.Option("--accounts", help="One row an account.", metavar="FILE")]
 Licences = Annotated[str | None, typer.Option("--licences", help="Declared authorisations.", metavar="FILE")]
@@ -65,8 +69,9 @@ def _root() -> None:
 
 @app.command()
 def detect(
-    exchanges: Exchanges,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run is replaced.")],
+    exchanges: Exchanges = None,
+    table: Tables = None,
     accounts: Accounts = None,
     licences: Licences = None,
     templates: Annotated[
@@ -84,6 +89,12 @@ def detect(
     ] = None,
     field: Fields = None,
     format: Format = None,
+    enrich: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--enrich", help="MMDB, ranges or lists of networks or mail domains; may be repeated.", metavar="FILE"
+        ),
+    ] = None,
     engine: Annotated[str, typer.Option("--engine", help="duckdb; spark is not in this version.")] = "duckdb",
     intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
     as_json: AsJson = False,
@@ -97,10 +108,10 @@ def detect(
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
-            fields=_read_fields(field), format=format, templates=templates, actors=actors, previous=previous, state=state,
-            progress=told, engine=engine,
+            fields=_read_fields(field), format=format, templates=templates, actors=actors, previous=previous,
+            state=state, enrich=tuple(enrich or ()), progress=told, engine=engine,
         )  # fmt: skip
-        run = sw.detect(exchanges, accounts=accounts, licences=licences, settings=settings)
+        run = sw.detect(_inputs(exchanges, table), accounts=accounts, licences=licences, settings=settings)
         sw.write_run(run, out)
     if as_json:
         _print_json({"out": str(out), "manifest": run.manifest, "campaigns": run.campaigns.to_pylist()})
@@ -114,7 +125,8 @@ def detect(
 
 @app.command()
 def validate(
-    exchanges: Exchanges,
+    exchanges: Exchanges = None,
+    table: Tables = None,
     accounts: Accounts = None,
     licences: Licences = None,
     field: Fields = None,
@@ -122,7 +134,8 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Say what a log can and cannot support, before a run."""
-    support = sw.validate(exchanges, accounts, licences, sw.Settings(fields=_read_fields(field), format=format))
+    settings = sw.Settings(fields=_read_fields(field), format=format)
+    support = sw.validate(_inputs(exchanges, table), accounts, licences, settings)
     if as_json:
         _print_json(support.as_dict())
     else:
@@ -191,6 +204,16 @@ def _check_folders(out: Path, previous: Path | None) -> None:
     check_out(out)
     if previous is not None and not (previous / "verdicts.parquet").is_file():
         raise UsageError(f"--previous {previous}: holds no run; give the output folder of an earlier one")
+
+
+def _inputs(exchanges: Sequence[str] | None, tables: Sequence[str] | None) -> list[str]:
+    for url in tables or ():
+        if "://" not in url:
+            raise UsageError(f"--table {url}: expected a URL such as duckdb:///logs/gateway.duckdb::exchanges")
+    named = [*(exchanges or ()), *(tables or ())]
+    if not named:
+        raise UsageError("no exchanges were named; give EXCHANGES, or --table URL")
+    return named
 
 
 def _read_fields(pairs: Sequence[str] | None) -> dict[str, str]:

@@ -21,10 +21,12 @@ from stillwatch.apps.run import Run
 from stillwatch.apps.state import About, fold_window, next_state
 from stillwatch.apps.tell import Told, tell
 from stillwatch.attribution.actors import read_actors
+from stillwatch.attribution.context import mark
 from stillwatch.attribution.keyed import Keyed, key_actors
 from stillwatch.campaigns.describe import describe, members_of
 from stillwatch.campaigns.judge import Judged, judge
 from stillwatch.ingest.engine import MEMORY, THREADS, Engine
+from stillwatch.ingest.enrich import Enrichment, fill, read_references
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
 from stillwatch.model import UsageError, VerdictKind
 from stillwatch.signals.base import Signal
@@ -57,6 +59,7 @@ class Settings:
     state: Path | None = None  # folder of what was seen so far: the log is added to it, and all of it is judged
     templates: Path | None = None  # public templates, one a line or NDJSON with `text`
     actors: Path | None = None  # known actors, TOML (docs/reference/actors.md)
+    enrich: tuple[Path, ...] = ()  # reference files: systems and countries of addresses, lists of networks and domains
     progress: Progress = lambda _: None
 
 
@@ -81,8 +84,8 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
         run = _conclude(engine, seen, chosen)
         clock.lap("describe")
     manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}
-    rejected = pa.concat_tables([part.rejected for part in seen.inputs])
-    return dataclasses.replace(run, rejected=rejected, manifest=manifest)
+    rejected = [*(part.rejected for part in seen.inputs), seen.enrichment.rejected]
+    return dataclasses.replace(run, rejected=pa.concat_tables(rejected), manifest=manifest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Examined:
     judged: Judged
     key: SketchKey
     keyed: Keyed
+    enrichment: Enrichment
+    filled: Mapping[str, int]  # cells of the log that reference files filled
     state: About | None = None  # where the log was folded into one
 
 
@@ -110,8 +115,9 @@ def examine(
     With `fold`, the exchanges are added to the state in its first folder, as a new one in its second; all are judged.
     """
     exchanges, accounts, licences = sources
-    actors = () if settings.actors is None else read_actors(settings.actors)  # first: its errors cost nothing
-    log = read_exchanges(exchanges, engine, settings.fields, settings.format)
+    actors = () if settings.actors is None else read_actors(settings.actors)  # first: errors there cost nothing
+    enrichment = read_references(settings.enrich)
+    log, filled = fill(read_exchanges(exchanges, engine, settings.fields, settings.format), enrichment, engine)
     account_rows = None if accounts is None else read_accounts(accounts, engine, NO_FIELDS)
     licence_rows = None if licences is None else read_licences(licences, engine, NO_FIELDS)
     lap("ingest")
@@ -131,7 +137,7 @@ def examine(
     judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)
     lap("judge")
     inputs = tuple(part for part in (log, account_rows, licence_rows) if part is not None)
-    return Examined(inputs, sketched, population, judged, key, keyed, state)
+    return Examined(inputs, sketched, population, judged, key, keyed, enrichment, filled, state)
 
 
 def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
@@ -140,7 +146,10 @@ def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
     members = members_of(campaigns, seen.judged.membership)
     facts, flagged = describe(engine, seen.sketched, seen.population, members)
     cleared = [one for one in seen.judged.assessments if one.verdict is VerdictKind.CLEAR]
-    told = Told(seen.population, campaigns, seen.judged.membership, seen.judged.pools, cleared, seen.key, seen.keyed)
+    marked = mark(seen.population, seen.enrichment.lists)
+    told = Told(
+        seen.population, campaigns, seen.judged.membership, seen.judged.pools, cleared, seen.key, seen.keyed, marked
+    )
     return tell(told, facts, flagged, settings.policy, settings.previous)
 
 
@@ -175,6 +184,7 @@ def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
             "rejected": sum(part.rejected.num_rows for part in inputs),
         },
         "inputs": [dataclasses.asdict(file) for part in inputs for file in part.inputs],
+        "enrichment": {"files": seen.enrichment.described(), "filled": dict(seen.filled)},
         "signals_evaluated": [name for name, lacking in missing.items() if not lacking],
         "signals_not_evaluated": [
             {"signal": name, "reason": f"the input has no {' and no '.join(lacking).replace('|', ' or ')}"}

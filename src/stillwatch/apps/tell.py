@@ -17,6 +17,7 @@ from stillwatch.apps import schemas
 from stillwatch.apps.lineage_file import read_lineage
 from stillwatch.apps.run import AttributeEdge, Run, Story, TimelineBar
 from stillwatch.attribution.claims import claims_of, lineage_claims, overturned_by
+from stillwatch.attribution.context import Marked, told_by_lists
 from stillwatch.attribution.hypotheses import attribute
 from stillwatch.attribution.keyed import Keyed
 from stillwatch.attribution.scene import day_of
@@ -49,6 +50,7 @@ class Told:
     cleared: Sequence[Assessment] = field(repr=False)  # groups judged and found clear
     key: SketchKey = field(repr=False)
     keyed: Keyed = field(repr=False)  # known actors
+    marked: Sequence[Marked] = field(default=(), repr=False)  # lists of networks and mail domains: context only
 
 
 def tell(told: Told, facts: Mapping[int, Facts], flagged: pa.Table, policy: Policy, previous: Path | None) -> Run:
@@ -109,7 +111,11 @@ def _story(told: Told, position: int, name: Named, facts: Facts, rest: tuple[Pol
         channels=facts.shares.get("channel", ()),
         countries=facts.shares.get("country", ()),
         asns=facts.shares.get("asn", ()),
-        claims=(*claims_of(one, facts, pool, who), *lineage_claims(name)),
+        claims=(
+            *claims_of(one, facts, pool, who),
+            *lineage_claims(name),
+            *told_by_lists(one.group.accounts[one.tied], told.marked),
+        ),
         overturn=overturned_by(one),
         actions=policy.recommend(one.verdict),
         members=tuple(told.population.ids.take(pa.array(one.group.accounts[one.tied])).to_pylist()),

@@ -21,11 +21,13 @@ V6 = "|".join(
         *(rf"({_WORD}:){{1,{5 - tail}}}(:{_WORD}){{0,{tail}}}:{V4}" for tail in range(5)),
     ]
 )
+ANY = f"^({V4}|{V6})$"
 MAPPED = "::ffff:"  # a v4 address as a dual-stack server logs it
 
 
 def read_address(raw: ir.StringValue) -> ir.StringValue:
     """Return the address in lower case, a v4-mapped v6 address as v4, and NULL for what is no address."""
+    usual = raw.re_search(ANY) & ~raw.startswith(MAPPED)  # nearly all: as it stands, at a third of the cost
     text = raw.strip().lower()
     v4 = ibis.ifelse(text.startswith(MAPPED) & text.contains("."), text.substr(len(MAPPED)), text)
-    return ibis.ifelse(v4.re_search(f"^({V4}|{V6})$"), v4, ibis.null("string"))
+    return ibis.cases((usual, raw), (v4.re_search(ANY), v4), else_=ibis.null("string"))

@@ -157,6 +157,14 @@ class Engine:
                 writer.write_batch(batch)
         return self.con.read_parquet(path, table_name=self.name(stem))
 
+    def beside(self, stem: str, left: ir.Table, right: ir.Table) -> ir.Table:
+        """Put two named tables of equally many rows side by side, row by row, in the order of the left one.
+
+        For what `map` made of a table. Unlike a join it has no key, keeps the order and copies no text.
+        """
+        names = [table.get_name().rpartition(".")[2] for table in (left, right)]
+        return self.query(stem, f"SELECT * FROM {names[0]} POSITIONAL JOIN {names[1]}")
+
     def fold(self, expr: ir.Table, empty: Callable[[], State], step: Callable[[State, pa.RecordBatch], None]) -> State:
         """Fold every batch of an expression into one mergeable state, one state a thread."""
         local = threading.local()

@@ -11,7 +11,7 @@ from stillwatch.ingest import csvs, ndjson, parquet
 from stillwatch.ingest.adapters.base import Adapter
 from stillwatch.ingest.adapters.choose import Asked, adapter_of, look_into
 from stillwatch.ingest.engine import Engine
-from stillwatch.ingest.sources import CSV, KNOWN, NDJSON, PARQUET, UNNAMED, Origin, Refusal
+from stillwatch.ingest.sources import CSV, KNOWN, MEMORY, NDJSON, PARQUET, TABLE, UNNAMED, Origin, Refusal
 from stillwatch.model import InputRefused
 
 
@@ -33,7 +33,8 @@ class Found:
     @property
     def key(self) -> str:
         """What names this input inside the engine; labels may repeat, this does not."""
-        return str(self.origin.path) if self.origin.format != "memory" else f"memory {self.place}"
+        named = self.origin.format in (MEMORY, TABLE)
+        return f"{self.origin.format} {self.place}" if named else str(self.origin.path)
 
 
 def inspect_all(origins: Sequence[Origin], engine: Engine, asked: Asked) -> tuple[list[Found], list[Refusal]]:
@@ -63,4 +64,6 @@ def _inspect(origin: Origin, place: int, engine: Engine, asked: Asked) -> Found:
         return Found(origin, place, tuple(ndjson.columns_of(origin, engine)))
     if origin.format == CSV:
         return Found(origin, place, tuple(csvs.columns_of(origin)))
+    if origin.format == TABLE:
+        return Found(origin, place, tuple(origin.data.columns()))
     return Found(origin, place, tuple(parquet.columns_of_frame(origin)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,8 @@ import pyarrow.parquet as pq
 
 from stillwatch.ingest.engine import BATCH_ROWS, Engine
 from stillwatch.ingest.raw import Raw
-from stillwatch.ingest.sources import MEMORY, PARQUET, Origin
+from stillwatch.ingest.sources import MEMORY, PARQUET, TABLE, Origin
+from stillwatch.ingest.tables import evenly, stored
 from stillwatch.model import InputRefused
 
 NUMBER = "_stillwatch_row"  # in frames that are handed over; no user's column is called that
@@ -72,14 +74,24 @@ def columns_of_frame(origin: Origin) -> list[str]:
 
 
 def fetch_table(origin: Origin, engine: Engine, names: Sequence[str]) -> Path:
-    """Bring an Ibis table, of whatever backend, into a Parquet file of the scratch folder, batch by batch."""
+    """Bring a table from elsewhere, or an Ibis table of whatever backend, to the scratch folder, batch by batch.
+
+    Returns a Parquet file with the columns asked for. Raises InputRefused when the table cannot be read to its end.
+    """
     path = engine.scratch / f"{engine.name('table')}.parquet"
-    wanted = origin.data.select(*names)
-    schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in wanted.schema().to_pyarrow()])
+    if origin.format == TABLE:
+        batches = origin.data.batches(names)
+        first = next(batches, None)
+        kinds = first.schema if first is not None else pa.schema([(name, pa.string()) for name in names])
+        batches = itertools.chain([] if first is None else [first], batches)
+    else:
+        wanted = origin.data.select(*names)
+        kinds, batches = wanted.schema().to_pyarrow(), wanted.to_pyarrow_batches(chunk_size=BATCH_ROWS)
+    schema = pa.schema([pa.field(f.name, stored(f.type)) for f in kinds])
     with warnings.catch_warnings(), pq.ParquetWriter(path, schema, compression="lz4") as writer:
         warnings.simplefilter("ignore", DeprecationWarning)  # between ibis 12 and its backends, not ours
-        for batch in wanted.to_pyarrow_batches(chunk_size=BATCH_ROWS):
-            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+        for rows in evenly(batches, schema):
+            writer.write_table(rows)
     return path
 
 

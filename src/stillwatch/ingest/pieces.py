@@ -19,7 +19,7 @@ from stillwatch.ingest.inspect import Found
 from stillwatch.ingest.judge import judge
 from stillwatch.ingest.raw import Source, Tally, chain
 from stillwatch.ingest.records import InputFile
-from stillwatch.ingest.sources import MEMORY, NDJSON, PARQUET, Refusal
+from stillwatch.ingest.sources import MEMORY, NDJSON, PARQUET, TABLE, Refusal
 from stillwatch.model import InputRefused
 
 UNREADABLE = "has damaged pages, or text that is not UTF-8; write it again"
@@ -50,7 +50,7 @@ def read_pieces(found: Sequence[Found], engine: Engine, order: Order) -> tuple[l
     usable: list[Found] = []
     for each in found:
         bound = bound_of(each, order)
-        empty = not each.columns and each.origin.format not in (PARQUET, MEMORY)  # an hour without traffic
+        empty = not each.columns and each.origin.format not in (PARQUET, MEMORY, TABLE)  # an hour without traffic
         mend = None if empty else missing_required(bound, order.contract, each.columns)
         if mend:
             refusals.append(Refusal(each.origin.label, mend))
@@ -80,7 +80,7 @@ def bound_of(each: Found, order: Order) -> dict[str, str]:
 def _shape(each: Found, order: Order) -> object:
     if each.adapter is not None:
         return each.adapter.name, each.origin.format
-    if each.origin.format == MEMORY:
+    if each.origin.format in (MEMORY, TABLE):
         return each.place
     bound = _bound(each, order)
     if each.origin.format == PARQUET and each.schema is not None:
@@ -103,7 +103,7 @@ def _read_group(group: list[Found], engine: Engine, order: Order) -> tuple[list[
     try:
         if group[0].origin.format == PARQUET:
             return [_parquet_piece([(each, _file(each, each.rows)) for each in group], engine, order)], []
-        if group[0].origin.format == MEMORY:
+        if group[0].origin.format in (MEMORY, TABLE):
             return [_frame_piece(group[0], engine, order)], []
     except InputRefused as error:
         return [], [Refusal(each.origin.label, str(error)) for each in group]
@@ -150,11 +150,12 @@ def _parquet_piece(inputs: list[tuple[Found, InputFile]], engine: Engine, order:
 
 def _frame_piece(each: Found, engine: Engine, order: Order) -> Piece:
     bound = bind(order.fields, order.contract, each.columns)
-    if each.origin.label == "<ibis>":
+    if each.origin.format == TABLE or each.origin.label == "<ibis>":
         path = parquet.fetch_table(each.origin, engine, list(bound.values()))
         schema, rows = parquet.schema_of(path)
         fetched = replace(each, origin=replace(each.origin, path=path, format=PARQUET), schema=schema, rows=rows)
-        return _parquet_piece([(fetched, _file(fetched, rows))], engine, order)
+        file = replace(_file(fetched, rows), format=each.origin.format)
+        return _parquet_piece([(fetched, file)], engine, order)
     frame = parquet.frame_of(each.origin, list(bound.values()))
     raw = parquet.open_frame(frame, engine, bound)
     file = InputFile(each.origin.label, MEMORY, frame.nbytes, parquet.digest_of_frame(frame), frame.num_rows)
@@ -169,7 +170,5 @@ def _adapted(each: Found, tally: Tally, order: Order) -> Iterator[pa.RecordBatch
 def _file(each: Found, rows: int, skipped: int = 0) -> InputFile:
     with each.origin.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    kind = MEMORY if each.origin.label == "<ibis>" else each.origin.format
-    if each.adapter is not None:
-        kind = each.adapter.name
+    kind = each.origin.format if each.adapter is None else each.adapter.name
     return InputFile(each.origin.label, kind, each.origin.path.stat().st_size, digest, rows, skipped)

@@ -17,7 +17,7 @@ class InputFile:
     """One input that was read: its name as given (`<arrow>` and the like for a table in memory), size and hash."""
 
     path: str
-    format: str  # parquet, ndjson, csv, memory, or the name of an adapter
+    format: str  # parquet, ndjson, csv, memory, table, or the name of an adapter
     bytes: int
     sha256: str
     rows: int

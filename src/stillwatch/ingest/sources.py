@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillwatch.ingest.tables import open_table, parse_url
 from stillwatch.model import InputRefused, UsageError
 
-PARQUET, NDJSON, CSV, MEMORY = "parquet", "ndjson", "csv", "memory"
+PARQUET, NDJSON, CSV, MEMORY, TABLE = "parquet", "ndjson", "csv", "memory", "table"
 UNNAMED = "unnamed"  # the name says nothing; what the file holds may
 FORMATS = {".parquet": PARQUET, ".pq": PARQUET, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": NDJSON, ".csv": CSV}
 CODECS = {".gz": "gzip", ".zst": "zstd"}
@@ -19,13 +20,13 @@ KNOWN = ".parquet, .ndjson, .jsonl, .json or .csv (the text ones also .gz or .zs
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One input: a file, or a table in memory. `label` is what the user called it."""
+    """One input: a file, a table in memory, or one elsewhere. `label` is what the user called it, less credentials."""
 
     label: str
     path: Path
     format: str
     codec: str | None = None
-    data: Any = None  # only for MEMORY
+    data: Any = None  # only for MEMORY and TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ def expand(source: Any, *, any_name: bool = False) -> tuple[list[Origin], list[R
         if not isinstance(item, str | Path):
             origins.append(_in_memory(item))
             continue
+        table = parse_url(item) if isinstance(item, str) else None
+        if table is not None:
+            origins.append(Origin(table.label, Path(), TABLE, data=open_table(table)))
+            continue
         found = list(_files(str(item), any_name))
         if not found:
             refusals.append(Refusal(str(item), f"no file matched; give a file, a folder or a glob of {KNOWN}"))
@@ -55,7 +60,7 @@ def expand(source: Any, *, any_name: bool = False) -> tuple[list[Origin], list[R
             origins.append(origin_of(path) or Origin(str(path), path, UNNAMED, CODECS.get(path.suffix.lower())))
     if not origins and not refusals:
         raise InputRefused(f"no input was named; give a file, a folder or a glob of {KNOWN}")
-    once = {o.label if o.format == MEMORY else str(o.path.resolve()): o for o in reversed(origins)}
+    once = {o.label if o.format in (MEMORY, TABLE) else str(o.path.resolve()): o for o in reversed(origins)}
     kept = {id(o) for o in once.values()}
     return [o for o in origins if id(o) in kept or o.format == MEMORY], refusals
 
