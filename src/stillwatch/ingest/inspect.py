@@ -42,6 +42,8 @@ def inspect_all(origins: Sequence[Origin], engine: Engine) -> tuple[list[Found],
 
 
 def _inspect(origin: Origin, place: int, engine: Engine) -> Found:
+    if origin.columns is not None:
+        return Found(origin, place, origin.columns)
     if origin.format == PARQUET:
         schema, rows = parquet.schema_of(origin.path)
         return Found(origin, place, tuple(schema.names), schema, rows)

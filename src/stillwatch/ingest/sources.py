@@ -25,6 +25,7 @@ class Origin:
     format: str
     codec: str | None = None
     data: Any = None  # only for MEMORY
+    columns: tuple[str, ...] | None = None  # known already: a piece of a log need not show every column of the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ def expand(source: Any) -> tuple[list[Origin], list[Refusal]]:
     origins: list[Origin] = []
     refusals: list[Refusal] = []
     for item in _items(source):
+        if isinstance(item, Origin):
+            origins.append(item)
+            continue
         if not isinstance(item, str | Path):
             origins.append(_in_memory(item))
             continue
