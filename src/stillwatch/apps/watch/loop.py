@@ -18,6 +18,7 @@ from stillwatch.apps.watch.watcher import Plan, Verdicts, Watcher
 from stillwatch.model import InputRefused, UsageError
 
 SECOND = 1_000_000
+RESUME = "mend that and start the watcher again, it goes on where it was"
 SOON = SECOND  # between sweeps of `--once`, while something is still in the writing
 
 
@@ -82,11 +83,13 @@ def _disk(folder: Path) -> Iterator[None]:
     """A disk that is full, or does not answer, ends the watcher with a word; the state stays what was committed."""
     try:
         yield
+    except UsageError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise UsageError(f"{str(error).partition(';')[0]}; {RESUME}") from error
     except (OSError, duckdb.IOException) as error:
         reason = getattr(error, "strerror", None) or "is the disk full?"
-        raise UsageError(
-            f"{folder}: cannot be written ({reason}); mend that and start the watcher again, it goes on where it was"
-        ) from error
+        raise UsageError(f"{folder}: cannot be written ({reason}); {RESUME}") from error
 
 
 @contextmanager
