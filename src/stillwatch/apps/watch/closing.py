@@ -19,7 +19,7 @@ from stillwatch.ingest.engine import ROW_GROUP, Engine
 def close(state: State, store: Store, grid: Grid, ends: Sequence[int], engine: Callable[[], Engine]) -> State:
     """Write the segment of these windows (all that wait up to the last of them); return the state that names it."""
     until = ends[-1]
-    taken = [each for each in state.spool if each.first <= until]
+    taken = [each for each in state.spool if each.first <= until or not each.rows]  # rejections alone wait for none
     number = state.segments[-1].number + 1 if state.segments else state.concluded + 1
     path = store.folder / "segments" / f"{number:06d}.parquet"
     segment = Segment(
@@ -32,8 +32,10 @@ def close(state: State, store: Store, grid: Grid, ends: Sequence[int], engine: C
         rejected=sum(each.rejected for each in taken),
     )
     _join_rejections(store, taken, segment)
-    left = [replace(each, first=until + 1, late=0, read=0, rejected=0) for each in taken if each.last > until]
-    untouched = [each for each in state.spool if each.first > until]
+    left = [
+        replace(each, first=until + 1, late=0, read=0, rejected=0) for each in taken if each.rows and each.last > until
+    ]
+    untouched = [each for each in state.spool if each not in taken]
     return replace(
         state, spool=(*left, *untouched), segments=(*state.segments, segment), closed=max(until, state.closed or until)
     )
