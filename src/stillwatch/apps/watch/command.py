@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 import stillwatch as sw
 from stillwatch.apps.output import check_out
-from stillwatch.apps.watch.concluding import over_every_segment
+from stillwatch.apps.watch.concluding import way_to_conclude
 from stillwatch.apps.watch.files import Files
 from stillwatch.apps.watch.loop import Surroundings, forever, once, stopping
 from stillwatch.apps.watch.sources import Source, known_columns
@@ -64,7 +64,7 @@ def watch(asked: Asked, verdicts: Callable[[Verdicts], None], tell: Callable[[st
     settings = sw.Settings(fields={}, templates=asked.templates, scratch=store.scratch)
     plan = Plan(
         sources=tuple(_source(name, asked, store, grid, tell) for name in asked.sources),
-        conclude=over_every_segment(asked.accounts, asked.licences, settings),
+        conclude=way_to_conclude(asked.accounts, asked.licences, settings),
         out=asked.out,
         fields=asked.fields,
         grid=grid,

@@ -33,6 +33,14 @@ class Step:
 Conclude = Callable[[Step], Run]
 
 
+def way_to_conclude(accounts: Any, licences: Any, settings: sw.Settings) -> Conclude:
+    """How this version concludes; the command and the lab both ask here.
+
+    `accounts` and `licences` are what `detect` takes, read again at each step, for accounts change.
+    """
+    return over_every_segment(accounts, licences, settings)
+
+
 def over_every_segment(accounts: Any, licences: Any, settings: sw.Settings) -> Conclude:
     """Read all segments again at each step: `detect` as it is, with the last run before it."""
 
