@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import multiprocessing
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,23 +114,55 @@ def test_a_length_of_time_has_a_unit() -> None:
         command.microseconds("--every", "60")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_watcher_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def start(tmp_path: Path, *words: str) -> Any:
+    """The command in a process of its own, over tmp_path/log."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.apps.watch.child"])
-    append(tmp_path / "log" / "a.ndjson", lines([row(0, 5)]))
     places = ["--out", str(tmp_path / "out"), "--state", str(tmp_path / "state"), "--poll", "1s"]
-    words = ["watch", str(tmp_path / "log"), *places]
-    process = context.Process(target=child.run_command, args=(words, tmp_path / "said"))
+    process = context.Process(
+        target=child.run_command, args=(["watch", str(tmp_path / "log"), *places, *words], tmp_path / "said")
+    )
     process.start()
+    return process
+
+
+def wait_for(met: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
-    while not (tmp_path / "out").exists() and time.monotonic() < deadline:
+    while not met() and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert met()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_watcher_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    append(tmp_path / "log" / "a.ndjson", lines([row(0, 5)]))
+    process = start(tmp_path)
+    wait_for((tmp_path / "out").exists)
     os.kill(process.pid or 0, number)
     process.join(60)
     assert process.exitcode == 0
     assert "error" not in (tmp_path / "said").read_text()
     assert list((tmp_path / "state" / "scratch").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_verdicts_stand_within_a_minute_of_the_end_of_a_window(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    (tmp_path / "log").mkdir()
+    process = start(tmp_path, "--every", "3s", "--lateness", "1s", "--json")
+    try:
+        for number in range(8):
+            moment = dt.datetime.now(dt.UTC).isoformat()
+            append(tmp_path / "log" / "a.ndjson", lines([row(number, 0, ts=moment)]))
+            time.sleep(0.5)
+        wait_for(lambda: sum(json.loads(each)["exchanges"] for each in said.read_text().splitlines()) == 8)
+    finally:
+        process.terminate()
+        process.join(60)
+    told = [json.loads(each) for each in said.read_text().splitlines()]
+    assert len(told) >= 2
+    assert all(1 <= each["delay_seconds"] <= 60 for each in told)
 
 
 def test_whatever_comes_of_being_interrupted_is_the_end() -> None:

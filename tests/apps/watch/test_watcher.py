@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.apps.watch import disk, watcher
+from stillwatch.apps.watch import closing, disk, watcher
 from stillwatch.apps.watch.concluding import Step
 from stillwatch.apps.watch.loop import Surroundings, forever, once
 from stillwatch.apps.watch.state import Store
@@ -93,6 +93,19 @@ def test_a_long_backlog_is_concluded_once(desk: Desk) -> None:
     append(desk.log / "a.ndjson", lines([row(i, 60 * i + 1) for i in range(4)]))
     (found,) = desk.sweep(60 * 9)
     assert (found.segment.since, found.segment.until, found.segment.rows) == (at(0), at(240), 4)
+
+
+def test_many_small_polls_become_one_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "MANY", 4)
+    bad = b"nonsense\n"
+    for number in range(10):
+        append(desk.log / "a.ndjson", lines([row(number, 10 * number)]) + (bad if number % 3 == 0 else b""))
+        desk.sweep(10 * number + 1)
+    assert [len(each) for each in desk.segments()] == [6]
+    assert len(desk.store().load().spool) <= 4
+    desk.sweep(130)
+    assert desk.segments() == [[f"e{i:05d}" for i in range(6)], [f"e{i:05d}" for i in range(6, 10)]]
+    assert [one["row"] for one in desk.rejected()] == [2, 6, 10, 14]
 
 
 def test_old_segments_leave_when_they_are_not_to_be_kept(desk: Desk) -> None:

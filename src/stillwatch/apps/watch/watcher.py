@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.apps.output import copy_run, write_run
 from stillwatch.apps.run import Run
-from stillwatch.apps.watch.closing import close
+from stillwatch.apps.watch.closing import close, gather
 from stillwatch.apps.watch.concluding import Conclude, Step, with_rejections
 from stillwatch.apps.watch.outages import Outages
 from stillwatch.apps.watch.reading import Reader, spool
@@ -104,6 +104,10 @@ class Watcher:
             positions = {**self.state.positions, source.name: batch.after(refused)}
             held = self.state.spool if found is None else (*self.state.spool, found)
             self._commit(dataclasses.replace(self.state, positions=positions, spool=held, spooled=number))
+        gathered = gather(self.state, self.store, self._engine)
+        if gathered is not None:
+            self._commit(gathered)
+            self.store.clear(self.state)
 
     def _close_due(self, now: int, read_until: int) -> None:
         waiting = self._windows_waiting()

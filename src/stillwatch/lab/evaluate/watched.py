@@ -71,7 +71,7 @@ class Watched:
 
     def __call__(self, window: Tables, end: int) -> list[Conclusion]:
         """Let the watcher go on to `end` (µs, a full hour), with the accounts as they were known then."""
-        self.say(f"watching up to hour {(end - window.start) // HOUR} of {window.exchanges.num_rows:,} exchanges")
+        self.say(f"watching up to {window.exchanges.num_rows:,} exchanges, window {len(self._ends) + 1}")
         store = Store(self._go_on(end))
         # no lateness: a row of the lab is there as soon as it is sent; what lies between two windows closes as one
         plan = Plan(
