@@ -155,7 +155,9 @@ def watch(
         str, typer.Option("--lateness", help="How long a window waits for what is under way.", metavar="TIME")
     ] = "20s",
     poll: Annotated[str, typer.Option("--poll", help="How often to look for what is new.", metavar="TIME")] = "5s",
-    keep: Annotated[int | None, typer.Option("--keep", help="Forget what is older than this.", metavar="DAYS")] = None,
+    keep: Annotated[
+        int | None, typer.Option("--keep", help="Forget what is older than this.", metavar="DAYS", min=1)
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Process what is there, then exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each window.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but errors.")] = False,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.apps import cli
@@ -95,6 +96,8 @@ def test_misuse_is_told_before_anything_is_done(run: Any, words: tuple[str, ...]
 def test_once_ends_with_an_error_when_a_source_does_not_answer(run: Any) -> None:
     status, _, err = run("log.duckdb", *PLACES, "--once", "--table", "log", "--by", "id")
     assert (status, err) == (3, "error: log.duckdb: there is no such file\n")
+    status, _, err = run("log", *PLACES, "--once")
+    assert (status, err) == (3, "error: log: there is no such file or folder\n")
 
 
 def test_other_names_are_mapped_wherever_they_appear(run: Any) -> None:
@@ -104,6 +107,13 @@ def test_other_names_are_mapped_wherever_they_appear(run: Any) -> None:
     status, out, err = run("log", *PLACES, "--once", "--json", "--field", "who=account_id")
     assert (status, err) == (0, "")
     assert json.loads(out)["exchanges"] == 4
+    append(Path("log/a.ndjson"), lines([row(8, 70, who="b1", account_id="other")]))
+    append(Path("log/b.ndjson"), lines([row(9, 71)]) + b"nonsense\n")
+    status, out, err = run("log", *PLACES, "--once", "--json", "--field", "who=account_id")
+    assert (json.loads(out)["exchanges"], json.loads(out)["rejected"]) == (2, 1)
+    accounts = pq.read_table("out/verdicts.parquet")["account_id"].to_pylist()
+    assert "b1" in accounts
+    assert "other" not in accounts
 
 
 def test_a_length_of_time_has_a_unit() -> None:

@@ -169,7 +169,7 @@ def test_a_folder_that_vanishes_is_an_outage_and_not_the_end(desk: Desk) -> None
     append(desk.log / "a.ndjson", lines([row(1, 2)]))
     desk.sweep(70)
     assert ids(desk) == ["e00000", "e00001"]
-    assert desk.said == [f"{desk.log}: is gone; it is looked for again; tried again until it answers"]
+    assert desk.said == [f"{desk.log}: there is no such file or folder; tried again until it answers"]
 
 
 def test_a_large_file_is_read_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

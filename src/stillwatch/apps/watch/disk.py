@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stillwatch.model import UsageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # of our own disk, whatever was being read
 
 
 def settle(path: Path) -> None:

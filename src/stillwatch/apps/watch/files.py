@@ -6,8 +6,10 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import has_magic
 from pathlib import Path
 
+from stillwatch.apps.watch.disk import FULL
 from stillwatch.apps.watch.seen import Look, Seen, dump, fingerprint, is_open, load
 from stillwatch.apps.watch.sources import Batch, Position, SourceLost, Tell
 from stillwatch.ingest.sources import NDJSON, Origin, expand, origin_of
@@ -35,11 +37,13 @@ class Files:
         """Yield what is new in every file, up to its present size."""
         files = load(position)
         try:
-            looks = self._look(bool(files))
+            looks = self._look()
             files = self._recognise(files, looks, now)
             self._unsettled = False
             yield from self._batches(files, looks, now)
         except OSError as error:
+            if error.errno in FULL:
+                raise
             raise SourceLost(f"{self.name}: cannot be read ({error.strerror or type(error).__name__})") from error
 
     def read_until(self, now: int, /) -> int:
@@ -50,9 +54,9 @@ class Files:
         """Whether a file was left for later because it changed a moment ago."""
         return self._unsettled
 
-    def _look(self, known: bool) -> list[Look]:
-        if known and not Path(self.name).exists() and not any(letter in self.name for letter in "*?["):
-            raise SourceLost(f"{self.name}: is gone; it is looked for again")
+    def _look(self) -> list[Look]:
+        if not Path(self.name).exists() and not has_magic(self.name):
+            raise SourceLost(f"{self.name}: there is no such file or folder")
         try:
             origins, _ = expand(self.name)
         except InputRefused:

@@ -16,6 +16,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from stillwatch.apps.watch.disk import FULL
 from stillwatch.apps.watch.sources import Batch, Position, SourceLost
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.parquet import fetch_table
@@ -83,6 +84,8 @@ class Table:
         except StillwatchError:
             raise
         except Exception as error:
+            if getattr(error, "errno", None) in FULL:
+                raise
             raise SourceLost(f"table {self.name}: cannot be read ({type(error).__name__})") from None
         if origin is not None:
             try:

@@ -1,7 +1,7 @@
 """A log of the lab fed to `stillwatch watch` by its own time: what the watcher says at the end of any hour.
 
 The clock is the log's. Each window is closed, concluded and published by the watcher itself, on from a copy of the
-state of the nearest window before it; the copies share their files, none of which is ever written again.
+state of the nearest window before it; the copies share their segments, which are never written again.
 """
 
 from __future__ import annotations
@@ -95,7 +95,13 @@ class Watched:
         folder = self.folder / f"{end}-{len(self._ends)}"
         if before is not None:
             at = self._ends.index(before)
-            shutil.copytree(self.folder / f"{before}-{at}", folder, copy_function=os.link)
-            (folder / "lock").unlink(missing_ok=True)
+            shutil.copytree(self.folder / f"{before}-{at}", folder, copy_function=_link_or_copy)
         self._ends.append(end)
         return folder
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    if Path(source).parent.name == "segments":
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
