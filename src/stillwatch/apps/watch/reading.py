@@ -15,7 +15,6 @@ from stillwatch.apps.watch.disk import settle
 from stillwatch.apps.watch.sources import Batch
 from stillwatch.apps.watch.state import Spooled
 from stillwatch.apps.watch.windows import Moment
-from stillwatch.ingest import ndjson
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.inspect import inspect_all
 from stillwatch.ingest.read import Ingested, read_exchanges
@@ -62,25 +61,25 @@ def spool(batch: Batch, moment: Moment, reader: Reader, at: tuple[int, Path]) ->
 def _read(
     origins: Sequence[Origin], engine: Engine, fields: Mapping[str, str]
 ) -> tuple[Ingested | None, dict[str, str]]:
-    """Read origins together; those that cannot be read are named with their mends."""
-    origins = [_as_it_is(each, engine, fields) for each in origins]
+    """Read origins together; those that cannot be read are named with their mends.
+
+    A piece of a log is read for what it shows, like a file. A few lines may show too little, or be bad every one: then
+    it is read again for what the log is known to have, and each line is judged by itself.
+    """
+    ingested, refused = _try([replace(each, columns=None) for each in origins], engine, fields)
+    if any(each.label in refused and each.columns is not None for each in origins):
+        again = [each if each.label in refused else replace(each, columns=None) for each in origins]
+        ingested, refused = _try(again, engine, fields)
+    return ingested, refused
+
+
+def _try(origins: list[Origin], engine: Engine, fields: Mapping[str, str]) -> tuple[Ingested | None, dict[str, str]]:
     try:
         ingested = read_exchanges(origins, engine, _fitting(fields, origins, engine))
     except InputRefused as error:  # not one of them can be
         return None, {each.label: _own(each.label, str(error)) for each in origins}
     whole = [row for row in ingested.rejected.to_pylist() if row["field"] == WHOLE_FILE]
     return ingested, {row["file"]: row["mend"] for row in whole}
-
-
-def _as_it_is(origin: Origin, engine: Engine, fields: Mapping[str, str]) -> Origin:
-    """A piece of a log with only those of the user's names that it shows: another file may have ours."""
-    if origin.columns is None or not fields:
-        return origin
-    try:
-        found = ndjson.columns_of(origin, engine)
-    except InputRefused:  # not one line is an object; each is told
-        found = []
-    return replace(origin, columns=tuple(name for name in origin.columns if name not in fields or name in found))
 
 
 def _fitting(fields: Mapping[str, str], origins: Sequence[Origin], engine: Engine) -> Mapping[str, str]:
