@@ -179,3 +179,17 @@ def test_a_large_file_is_read_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPa
     desk.sweep(70)
     assert ids(desk) == [f"e{i:05d}" for i in range(42)]
     assert [one["row"] for one in desk.rejected()] == [41]
+
+
+def test_a_piece_that_cannot_be_read_does_not_take_the_file_with_it(desk: Desk) -> None:
+    path = desk.log / "a.ndjson"
+    append(path, lines([row(0, 1)]))
+    desk.sweep(30)
+    append(path, lines([row(1, 2), row(2, 3)]))
+    assert desk.source is not None
+    position = desk.store().load().positions[desk.source.name]
+    (batch,) = desk.source.sweep(position, at(31))
+    after = batch.after({str(path): "holds a line that is too long"})
+    assert after["files"][0]["offset"] == path.stat().st_size
+    assert after["refused"] == {}
+    assert desk.said == [f"{path}: lines 2 to 3 are left out: holds a line that is too long"]

@@ -111,7 +111,9 @@ class Files:
             for piece in pieces:
                 before, files[piece.seen.label] = files.get(piece.seen.label), piece.seen
                 mend = refused.get(piece.seen.label)
-                if mend is not None:
+                if mend is not None and piece.origin.columns is not None:  # the file was good so far: only this piece
+                    self.tell(f"{piece.seen.label}: lines {piece.line + 1} to {piece.seen.lines} are left out: {mend}")
+                elif mend is not None:
                     if before is None or before.refused != mend:
                         self.tell(f"{piece.seen.label}: set aside: {mend}")
                     files[piece.seen.label] = dataclasses.replace(piece.seen, offset=0, lines=0, mark="", refused=mend)
