@@ -78,11 +78,17 @@ def test_a_watcher_killed_at_random_ends_where_one_that_was_not_does(
     writer = server.Process(target=child.write_log, args=(log, parts, 15 / len(parts)))
     writer.start()
     kills = 0
-    while kills < KILLS or (kills < 3 * KILLS and concluded(state) < 2):  # a busy machine is slow to begin
+    while kills < KILLS or (kills < 3 * KILLS and concluded(state) < 2):
         kills += 1
+        stood = changed(state)
         process = server.Process(target=child.run_command, args=(words, tmp_path / "said"))
         process.start()
-        time.sleep(chance.uniform(0.2, 1.5 + kills / 20))
+        time.sleep(chance.uniform(0.2, 1.0))
+        if kills % 2:  # soon after it got one step further: on a busy machine it would else not get far in its life
+            deadline = time.monotonic() + (60 if concluded(state) < 2 else 1)
+            while changed(state) == stood and time.monotonic() < deadline:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0.0, 0.4))
         process.kill()
         process.join()
         assert process.exitcode == -9, (tmp_path / "said").read_text()
@@ -106,6 +112,12 @@ def concluded(state: Path) -> int:
     """How many segments were concluded so far."""
     path = state / "state.json"
     return int(json.loads(path.read_text())["concluded"]) if path.exists() else 0
+
+
+def changed(state: Path) -> int:
+    """When something was committed last, in ns."""
+    path = state / "state.json"
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def unnamed(run: sw.Run) -> list[object]:
