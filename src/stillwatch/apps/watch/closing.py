@@ -36,13 +36,10 @@ def close(state: State, store: Store, grid: Grid, ends: Sequence[int], engine: C
         until=until,
         rows=_rows(path),
         late=sum(each.late for each in taken),
-        read=sum(each.read for each in taken),
         rejected=sum(each.rejected for each in taken),
     )
     _join_rejections(store, taken, segment)
-    left = [
-        replace(each, first=until + 1, late=0, read=0, rejected=0) for each in taken if each.rows and each.last > until
-    ]
+    left = [replace(each, first=until + 1, late=0, rejected=0) for each in taken if each.rows and each.last > until]
     untouched = [each for each in state.spool if each not in taken]
     return replace(
         state, spool=(*left, *untouched), segments=(*state.segments, segment), closed=max(until, state.closed or until)
@@ -60,7 +57,6 @@ def gather(state: State, store: Store, engine: Callable[[], Engine]) -> State | 
         last=max(each.last for each in small),
         rows=0,
         late=sum(each.late for each in small),
-        read=sum(each.read for each in small),
         rejected=sum(each.rejected for each in small),
     )
     path = store.path(merged)

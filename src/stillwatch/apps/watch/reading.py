@@ -55,7 +55,7 @@ def spool(batch: Batch, moment: Moment, reader: Reader, at: tuple[int, Path]) ->
     settle(path)
     settle(path.parent)
     ends = ends or [moment.first_open()]
-    return Spooled(number, min(ends), max(ends), rows, late, ingested.rows_read, rejected.num_rows), refused
+    return Spooled(number, min(ends), max(ends), rows, late, rejected.num_rows), refused
 
 
 def _read(

@@ -31,7 +31,6 @@ class Spooled:
     last: int
     rows: int
     late: int = 0
-    read: int = 0
     rejected: int = 0
 
     @property
@@ -49,7 +48,6 @@ class Segment:
     until: int
     rows: int
     late: int
-    read: int
     rejected: int
 
     @property
