@@ -61,9 +61,7 @@ def main() -> None:
             detect([file], traffic, "--state", str(traffic / "state"))
         day, stages = detect(files[-1:], traffic, "--state", str(traffic / "state"))
         batch, whole = detect([traffic / "exchanges.parquet"], traffic)
-    print(
-        "| exchanges | days | all at once, s | one more day, s | ratio | of which reading and folding, s | ratio of that |"
-    )
+    print("| exchanges | days | all at once, s | one more day, s | ratio | reading and folding, s | ratio of that |")
     print("|---|---|---|---|---|---|---|")
     fold, read = (sum(each[name] for name in ("ingest", "sketch")) for each in (stages, whole))
     print(f"| {millions:g} M | {days} | {batch:.1f} | {day:.1f} | {day / batch:.2f} | {fold:.1f} | {fold / read:.2f} |")

@@ -157,6 +157,71 @@ def explain(
 
 
 @app.command()
+def watch(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="Folders, globs or files; kafka://HOST:PORT/TOPIC; with --table a database."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results of the last window.")],
+    state: Annotated[Path, typer.Option("--state", help="Folder of what the watcher remembers.", metavar="DIR")],
+    accounts: Accounts = None,
+    licences: Licences = None,
+    templates: Annotated[
+        Path | None, typer.Option("--templates", help="Public templates, one a line or NDJSON.", metavar="FILE")
+    ] = None,
+    field: Fields = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="Watch this table of a database.", metavar="NAME")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="The table's column that never falls: an id, or a time of insertion.")
+    ] = None,
+    every: Annotated[str, typer.Option("--every", help="Length of a window: 90s, 15m, 1h, 1d.", metavar="TIME")] = "1h",
+    lateness: Annotated[
+        str, typer.Option("--lateness", help="How long a window waits for what is under way.", metavar="TIME")
+    ] = "20s",
+    poll: Annotated[str, typer.Option("--poll", help="How often to look for what is new.", metavar="TIME")] = "5s",
+    keep: Annotated[
+        int | None, typer.Option("--keep", help="Forget what is older than this.", metavar="DAYS", min=1)
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Process what is there, then exit.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each window.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but errors.")] = False,
+) -> None:
+    """Follow a log while it is written: verdicts as soon as a window is over."""
+    from stillwatch.apps.watch import command  # here: `stillwatch version` must not wait for the engine
+
+    asked = command.Asked(
+        sources,
+        out,
+        state,
+        accounts,
+        licences,
+        templates,
+        _read_fields(field),
+        table,
+        by,
+        every,
+        lateness,
+        poll,
+        keep,
+        once,
+    )
+
+    def told(verdicts: Any) -> None:
+        if as_json:
+            print(command.as_json(verdicts), flush=True)
+        elif not quiet:
+            _say(command.as_line(verdicts))
+
+    found = command.watch(asked, told, (lambda _: None) if quiet else _say)
+    if once and found:
+        raise typer.Exit(FOUND)
+
+
+@app.command()
 def signals(as_json: AsJson = False) -> None:
     """List every signal: what it needs, why it is there, and what to do first when it fires."""
     roster = sw.Settings().roster

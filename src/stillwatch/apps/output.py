@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,21 @@ def write_run(run: Run, out: str | Path) -> Path:
 
     Raises UsageError when `out` holds something else, or cannot be written.
     """
+    return _fill(lambda folder: _write_files(run, folder), out)
+
+
+def copy_run(folder: str | Path, out: str | Path) -> Path:
+    """Put a copy of a run's folder at `out`, as `write_run` would have written it there. Raises what that raises."""
+    source = Path(folder)
+
+    def copy(partial: Path) -> None:
+        for name in FILES:
+            shutil.copyfile(source / name, partial / name)
+
+    return _fill(copy, out)
+
+
+def _fill(write: Callable[[Path], None], out: str | Path) -> Path:
     out = Path(os.path.abspath(out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +83,7 @@ def write_run(run: Run, out: str | Path) -> Path:
             check_out(out)
             partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
             try:
-                _write_files(run, partial)
+                write(partial)
                 settle(partial)
                 _take_place(partial, out)
             finally:

@@ -50,6 +50,8 @@ def inspect_all(origins: Sequence[Origin], engine: Engine, asked: Asked) -> tupl
 
 
 def _inspect(origin: Origin, place: int, engine: Engine, asked: Asked) -> Found:
+    if origin.columns is not None:
+        return Found(origin, place, origin.columns)
     adapter = adapter_of(origin, asked)
     if adapter is not None:
         origin = parquet.as_file(origin, engine)

@@ -27,6 +27,7 @@ class Origin:
     format: str
     codec: str | None = None
     data: Any = None  # only for MEMORY and TABLE
+    columns: tuple[str, ...] | None = None  # known already: a piece of a log need not show every column of the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ def expand(source: Any, *, any_name: bool = False) -> tuple[list[Origin], list[R
     origins: list[Origin] = []
     refusals: list[Refusal] = []
     for item in _items(source):
+        if isinstance(item, Origin):
+            origins.append(item)
+            continue
         if not isinstance(item, str | Path):
             origins.append(_in_memory(item))
             continue

@@ -84,9 +84,15 @@ def data() -> dict[str, dict[str, Any]]:
                 {
                     "name": "default",
                     "windows": 20,
+                    "delay": {"median": 9.5, "max": 12.25},
                     "campaigns": [detection("A-one", 9, 0.02), detection("E", None, 1.0)],
                 },
-                {"name": "february", "windows": 5, "campaigns": [detection("B-two", 12, 0.04)]},
+                {
+                    "name": "february",
+                    "windows": 5,
+                    "delay": {"median": 20.0, "max": 31.0},
+                    "campaigns": [detection("B-two", 12, 0.04)],
+                },
             ],
         },
         "evasions": {

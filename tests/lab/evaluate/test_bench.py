@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import stillwatch as sw
 from stillwatch.lab.compose import Request
 from stillwatch.lab.evaluate import partial
-from stillwatch.lab.evaluate.bench import Bench, conclude, describe
+from stillwatch.lab.evaluate.bench import Bench, describe, named
 from stillwatch.lab.evaluate.plan import Plan
-from stillwatch.lab.evaluate.replay import name_found
+from stillwatch.lab.evaluate.replay import Conclusion, name_found
 from stillwatch.lab.evaluate.scores import by_class, innocents, scores_of, summary
-from stillwatch.lab.evaluate.tables import HOUR, load, until
+from stillwatch.lab.evaluate.tables import HOUR, Tables, load, until
 from stillwatch.lab.evaluate.versus import compare, own_ranking
 
 REQUEST = Request(exchanges=14_000, accounts=400, seed=301, split="report", scenarios=("c_coding", "f_burst"))
@@ -53,8 +54,12 @@ def test_our_ranking_is_the_table_of_verdicts(bench: Bench) -> None:
 @pytest.mark.slow
 def test_tables_in_memory_are_concluded_like_files(bench: Bench) -> None:
     outcome, tables = bench.outcome(REQUEST), load(bench.log(REQUEST))
-    named = name_found(conclude(tables), outcome.truth)
-    assert {name for name, verdict in named.items() if verdict == "distillation"} == {
+
+    def conclude(window: Tables) -> list[Conclusion]:
+        return named(sw.detect(window.exchanges, window.accounts, window.licences))
+
+    said = name_found(conclude(tables), outcome.truth)
+    assert {name for name, verdict in said.items() if verdict == "distillation"} == {
         one.name for one in outcome.score.campaigns if one.found
     }
     assert conclude(until(tables, tables.start + HOUR // 2)) == []

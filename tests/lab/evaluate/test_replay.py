@@ -53,7 +53,7 @@ class FromHour:
         self.suspect, self.named, self.accounts, self.lost = suspect, named, accounts, lost
         self.windows: list[float] = []
 
-    def __call__(self, window: Tables) -> list[Conclusion]:
+    def __call__(self, window: Tables, _end: int) -> list[Conclusion]:
         hour = (window.end - 1 - int(START.timestamp() * 1e6)) / HOUR
         self.windows.append(hour)
         if hour < self.suspect - 0.5 or hour >= self.lost:

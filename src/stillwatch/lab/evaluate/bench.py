@@ -14,7 +14,6 @@ import pyarrow as pa
 import stillwatch as sw
 from stillwatch.lab.compose import Request, compose
 from stillwatch.lab.evaluate.replay import Conclusion
-from stillwatch.lab.evaluate.tables import Tables
 from stillwatch.lab.export import write_traffic
 from stillwatch.lab.score import Score, score_found
 from stillwatch.lab.truth import Found, Truth, found_by, read_truth
@@ -86,9 +85,8 @@ def describe(request: Request) -> str:
     return f"{request.exchanges:,} exchanges of {request.accounts:,} accounts, seed {request.seed}"
 
 
-def conclude(tables: Tables, settings: sw.Settings | None = None) -> list[Conclusion]:
-    """What stillwatch concludes from tables: its campaigns of any verdict, as a replay in time wants them."""
-    run = sw.detect(tables.exchanges, tables.accounts, tables.licences, settings)
+def named(run: sw.Run) -> list[Conclusion]:
+    """What a run concludes: its campaigns of any verdict, as a replay in time wants them."""
     verdict = dict(zip(*(run.campaigns[name].to_pylist() for name in ("campaign_id", "verdict")), strict=True))
     members: dict[str, list[str]] = {}
     for account, campaign in zip(*(run.verdicts[n].to_pylist() for n in ("account_id", "campaign_id")), strict=True):

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from stillwatch.actions.policy import BARS
 from stillwatch.lab.compose import Request
 from stillwatch.lab.evaluate import february
-from stillwatch.lab.evaluate.bench import Bench, conclude
+from stillwatch.lab.evaluate.bench import Bench
 from stillwatch.lab.evaluate.metrics import median
 from stillwatch.lab.evaluate.part import Bar, Data, Part, hours, percent, table
 from stillwatch.lab.evaluate.plan import Plan
 from stillwatch.lab.evaluate.replay import DAY, Replay, times_to_detect
 from stillwatch.lab.evaluate.svg import SHARE, Scale, dots
-from stillwatch.lab.evaluate.tables import Tables, load
+from stillwatch.lab.evaluate.tables import load
+from stillwatch.lab.evaluate.watched import Watched
 from stillwatch.lab.truth import read_truth
 from stillwatch.model import VerdictKind
 
 LEAK = 0.05  # of a campaign's exchanges, the median campaign, before the verdict
+MINUTE = 60.0
+WAIT = 25  # s: `--lateness 20s` and `--poll 5s`, unless they are set otherwise
 GRIDS = ("hourly", "daily")
 LEAST = BARS[VerdictKind.DISTILLATION].exchanges
 
@@ -40,14 +45,13 @@ def measure(bench: Bench, plan: Plan) -> dict[str, Any]:
 def _replayed(bench: Bench, name: str, request: Request, hourly: bool) -> dict[str, Any]:
     folder = bench.log(request)
 
-    def detector(window: Tables) -> Any:
-        bench.say(f"replaying {window.exchanges.num_rows:,} exchanges of {name}")
-        return conclude(window)
-
-    replay = Replay(load(folder), read_truth(folder / "labels"), detector)
-    found = times_to_detect(replay, hourly)
+    with tempfile.TemporaryDirectory(prefix="watched-", dir=bench.folder) as states:
+        watched = Watched(Path(states), bench.say)
+        replay = Replay(load(folder), read_truth(folder / "labels"), watched)
+        found = times_to_detect(replay, hourly)
     rows = [asdict(one) | {"lag": one.lag} for one in found]
-    return {"name": name, "windows": len(replay.seen), "campaigns": rows}
+    delay = {"median": median(watched.delays), "max": max(watched.delays)}
+    return {"name": name, "windows": len(replay.seen), "delay": delay, "campaigns": rows}
 
 
 def tell(data: Data) -> str:
@@ -59,6 +63,12 @@ def tell(data: Data) -> str:
         f"only windows that were run count. A verdict needs {LEAST} exchanges of a campaign: the smaller it is, the "
         "larger a share has gone by then.\n\n"
     )
+    if all("delay" in log for log in data["logs"]):
+        said += (
+            "The windows are those of `stillwatch watch`, which closed, concluded and published each of them; its "
+            "clock was the log's, with nothing to wait for. A watcher of live traffic adds its `--lateness` and at "
+            f"most one `--poll`, {WAIT} s as they are set at first.\n\n"
+        )
     if not data["hourly"]:
         said += "Only days were replayed here, so both columns tell of days.\n\n"
     pictures = "![leaked share by campaign](results/leak.svg)\n\n![hours to detect by campaign](results/lag.svg)\n"
@@ -84,8 +94,13 @@ def _told(log: Data) -> str:
         for one in campaigns
     ]
     heads = ("campaign", "exchanges", "began", "suspect, at the latest", "found, hourly", "leaked exchanges")
+    delay = log.get("delay")
+    told = (
+        f" From a window's end to its verdicts: {delay['median']:.1f} s, {delay['max']:.1f} s at most." if delay else ""
+    )
     return (
-        f"The log `{log['name']}`, {log['windows']} windows. Median leak: {percent(_leak(log, 'leaked'))} by the hour, "
+        f"The log `{log['name']}`, {log['windows']} windows.{told} Median leak: "
+        f"{percent(_leak(log, 'leaked'))} by the hour, "
         f"{percent(_leak(log, 'leaked_daily'))} by the day. Never called distillation, and so leaked whole: "
         f"{', '.join(never) or 'none'}. Found and lost again in a later window that was run: "
         f"{', '.join(relapses) or 'none'}.\n\n{table((*heads, 'leaked', 'found, daily', 'leaked'), rows)}\n"
@@ -104,6 +119,11 @@ def bars(data: Data) -> Sequence[Bar]:
         said = f"{percent(value)} of {len(log['campaigns'])} campaigns"
         promise = f"hour by hour, median leak ≤ 5 % in the log `{log['name']}`"
         found.append(Bar(promise, said, value <= LEAK if data["hourly"] else None))
+    delays = [log["delay"]["max"] for log in data["logs"] if "delay" in log]
+    if delays:
+        promise = "verdicts within a minute of a window's end, `--lateness` and `--poll` included"
+        slowest = max(delays) + WAIT
+        found.append(Bar(promise, f"{slowest:.0f} s at most", slowest <= MINUTE if data["hourly"] else None))
     leaked = [one["leaked"] for log in data["logs"] for one in log["campaigns"]]
     promise = "hour by hour, median leak ≤ 5 % over the campaigns of both logs"
     said = f"{percent(median(leaked))} of {len(leaked)} campaigns"

@@ -31,7 +31,7 @@ class Conclusion:
     accounts: tuple[str, ...]
 
 
-Detector = Callable[[Tables], Sequence[Conclusion]]
+Detector = Callable[[Tables, int], Sequence[Conclusion]]  # what was known at an end, and that end in µs
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,19 @@ class Replay:
     detector: Detector
     seen: dict[int, dict[str, str]] = field(default_factory=dict)  # hour → planted campaign → gravest verdict
 
+    @property
+    def start(self) -> int:
+        """The full hour in which the log begins: windows end on the hour, as a watcher's do."""
+        return self.tables.start // HOUR * HOUR
+
     def verdicts(self, hour: int) -> dict[str, str]:
         """What is said at the end of an hour about each planted campaign that is found."""
         if hour not in self.seen:
-            window = until(self.tables, self.tables.start + hour * HOUR)
+            end = self.start + hour * HOUR
+            window = until(self.tables, end)
             self.seen[hour] = {}
             if window.exchanges.num_rows:
-                self.seen[hour] = name_found(self.detector(window), self.truth)
+                self.seen[hour] = name_found(self.detector(window, end), self.truth)
         return self.seen[hour]
 
     def found(self, campaign: str, hour: int) -> bool:
@@ -91,7 +97,7 @@ def name_found(concluded: Sequence[Conclusion], truth: Truth) -> dict[str, str]:
 
 def times_to_detect(replay: Replay, hourly: bool = True) -> tuple[Detection, ...]:
     """Replay day after day, then the hours of the day in which each campaign was found."""
-    span = -(-(replay.tables.end - replay.tables.start) // HOUR)
+    span = -(-(replay.tables.end - replay.start) // HOUR)
     days = [*range(DAY, span, DAY), span]
     sent = _sent(replay)
     named: dict[str, int] = {}  # campaign → number of the day at whose end it is found
@@ -131,7 +137,7 @@ def _sent(replay: Replay) -> dict[str, list[int]]:
 
 
 def _detection(replay: Replay, name: str, sent: list[int], hour: int | None, day: int | None) -> Detection:
-    start = replay.tables.start
+    start = replay.start
     suspected = [at for at, seen in replay.seen.items() if seen.get(name) in AT_LEAST_SUSPECT]
     relapses = sum(at > hour and not replay.found(name, at) for at in replay.seen) if hour is not None else 0
     return Detection(
