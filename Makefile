@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-out
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench headline clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## plant campaigns in 300,000 exchanges, find them, and say what was found, missed and wrongly accused
 	$(BIN)/stillwatch-lab demo --out $(OUT)
@@ -24,6 +24,9 @@ lint: $(VENV)/.dev ## style, types and the direction of imports
 
 bench: $(VENV)/.dev ## produce every figure that the documentation quotes
 	@set -e; for each in benchmarks/[!_]*.py; do echo "== $$each"; $(BIN)/python $$each; done
+
+headline: $(VENV)/.dev ## February 2026 at full scale: composed, detected, scored, beside a floor (an hour, 12 GiB, 20 GB of disk)
+	$(BIN)/stillwatch-lab results --part headline --date $$(date +%F)
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(OUT) build dist benchmarks/out

@@ -187,6 +187,9 @@ def watch(
         int | None, typer.Option("--keep", help="Forget what is older than this.", metavar="DAYS", min=1)
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Process what is there, then exit.")] = False,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Read each window once: for logs that are long beside it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each window.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but errors.")] = False,
 ) -> None:
@@ -208,6 +211,7 @@ def watch(
         poll,
         keep,
         once,
+        fold,
     )
 
     def told(verdicts: Any) -> None:

@@ -7,7 +7,6 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -75,12 +74,17 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
         raise UsageError(f"engine is {chosen.engine!r}; this version has duckdb")
     if chosen.previous is not None and not (chosen.previous / "campaigns.json").is_file():
         raise UsageError(f"previous run {chosen.previous}: no campaigns.json there; give an output folder of detect")
+    if chosen.state is None:
+        return detect_in((exchanges, accounts, licences), chosen, None)
+    with next_state(chosen.state) as fold:
+        return detect_in((exchanges, accounts, licences), chosen, fold)
+
+
+def detect_in(sources: tuple[Any, Any, Any], chosen: Settings, fold: Fold | None) -> Run:
+    """Do what `detect` does; with `fold`, over what the state in its first folder holds too, left in the second."""
     clock = _Clock(chosen.progress)
-    with ExitStack() as stack:
-        fold = None if chosen.state is None else stack.enter_context(next_state(chosen.state))
-        scratch = None if fold is None else fold[1]
-        engine = stack.enter_context(Engine(chosen.scratch or scratch, threads=chosen.threads, memory=chosen.memory))
-        seen = examine(engine, (exchanges, accounts, licences), chosen, clock.lap, fold)
+    with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
+        seen = examine(engine, sources, chosen, clock.lap, fold)
         run = _conclude(engine, seen, chosen)
         clock.lap("describe")
     manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}

@@ -51,6 +51,7 @@ class Asked:
     poll: str = "5s"
     keep: int | None = None
     once: bool = False
+    fold: bool = False
 
 
 def watch(asked: Asked, verdicts: Callable[[Verdicts], None], tell: Callable[[str], None]) -> bool:
@@ -64,7 +65,7 @@ def watch(asked: Asked, verdicts: Callable[[Verdicts], None], tell: Callable[[st
     settings = sw.Settings(fields={}, templates=asked.templates, scratch=store.scratch)
     plan = Plan(
         sources=tuple(_source(name, asked, store, grid, tell) for name in asked.sources),
-        conclude=way_to_conclude(asked.accounts, asked.licences, settings),
+        conclude=way_to_conclude(asked.accounts, asked.licences, settings, fold=asked.fold),
         out=asked.out,
         fields=asked.fields,
         grid=grid,

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 import stillwatch as sw
+from stillwatch.apps.detect import detect_in
 from stillwatch.apps.run import Run
 from stillwatch.ingest.records import REJECTED
 from stillwatch.ingest.sources import PARQUET, Origin
@@ -33,12 +34,13 @@ class Step:
 Conclude = Callable[[Step], Run]
 
 
-def way_to_conclude(accounts: Any, licences: Any, settings: sw.Settings) -> Conclude:
+def way_to_conclude(accounts: Any, licences: Any, settings: sw.Settings, *, fold: bool = False) -> Conclude:
     """How this version concludes; the command and the lab both ask here.
 
-    `accounts` and `licences` are what `detect` takes, read again at each step, for accounts change.
+    `accounts` and `licences` are what `detect` takes, read again at each step, for accounts change. With `fold` only
+    the new segment is read, and added to what the step before has left.
     """
-    return over_every_segment(accounts, licences, settings)
+    return (by_the_new_segment if fold else over_every_segment)(accounts, licences, settings)
 
 
 def over_every_segment(accounts: Any, licences: Any, settings: sw.Settings) -> Conclude:
@@ -48,6 +50,20 @@ def over_every_segment(accounts: Any, licences: Any, settings: sw.Settings) -> C
         log = [Origin(f"segments/{path.name}", path, PARQUET) for path in step.every]
         previous = None if step.before is None else step.before / "run"
         return sw.detect(log, accounts, licences, dataclasses.replace(settings, previous=previous))
+
+    return conclude
+
+
+def by_the_new_segment(accounts: Any, licences: Any, settings: sw.Settings) -> Conclude:
+    """Fold each new segment into the state that the step before has left, as `detect --state` does."""
+
+    def conclude(step: Step) -> Run:
+        log = [Origin(f"segments/{step.new.name}", step.new, PARQUET)]
+        previous = None if step.before is None else step.before / "run"
+        here = step.here / "state"
+        here.mkdir()
+        before = None if step.before is None else step.before / "state"
+        return detect_in((log, accounts, licences), dataclasses.replace(settings, previous=previous), (before, here))
 
     return conclude
 

@@ -41,6 +41,7 @@ class Part:
     bars: Callable[[Data], Sequence[Bar]] = field(default=_none)
     draw: Callable[[Data], dict[str, str]] = field(default=_no_pictures)  # file name → SVG
     seeds: int | None = None  # how many of the plan's seeds it uses; all when None
+    asked: bool = False  # measured only where it is named: it takes as long as all the others
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:

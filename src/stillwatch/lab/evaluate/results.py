@@ -17,12 +17,12 @@ from stillwatch.model import UsageError
 
 
 def chosen(names: Sequence[str]) -> tuple[Part, ...]:
-    """The parts of these names, in the order of the page; all when none is named."""
+    """The parts of these names, in the order of the page; when none is named all but those that must be asked for."""
     known = {part.name for part in PARTS}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UsageError(f"no part {unknown[0]!r}; there are {', '.join(part.name for part in PARTS)}")
-    return tuple(part for part in PARTS if not names or part.name in names)
+    return tuple(part for part in PARTS if part.name in names or (not names and not part.asked))
 
 
 def measure(plan: Plan, parts: Sequence[Part], out: Path, say: Callable[[str], None] = lambda _: None) -> None:

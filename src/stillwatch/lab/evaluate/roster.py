@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from stillwatch.lab.evaluate import calibration, evasions, february, lag, lookalikes, noise, partial, rivals, scenarios
+from stillwatch.lab.evaluate import (
+    calibration,
+    evasions,
+    february,
+    headline,
+    lag,
+    lookalikes,
+    noise,
+    partial,
+    rivals,
+    scenarios,
+)
 from stillwatch.lab.evaluate.part import Part
 
 PARTS: tuple[Part, ...] = (
+    headline.PART,
     february.PART,
     scenarios.PART,
     lookalikes.PART,
