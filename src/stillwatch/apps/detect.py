@@ -43,7 +43,9 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     roster: tuple[Signal, ...] = ROSTER
     secret: bytes = b""
-    engine: str = "duckdb"
+    engine: str = "duckdb"  # or spark
+    spark_master: str = ""  # empty: STILLWATCH_SPARK_MASTER, then spark-defaults, then every core of this machine
+    spark_conf: Mapping[str, str] = field(default_factory=dict)
     threads: int = THREADS
     memory: str = MEMORY
     scratch: Path | None = None
@@ -60,18 +62,34 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
     Raises UsageError for a wrong call and InputRefused when an input cannot be read at all.
     """
     chosen = settings or Settings()
-    if chosen.engine != "duckdb":
-        raise UsageError(f"engine is {chosen.engine!r}; this version has duckdb")
     if chosen.previous is not None and not (chosen.previous / "campaigns.json").is_file():
         raise UsageError(f"previous run {chosen.previous}: no campaigns.json there; give an output folder of detect")
     clock = _Clock(chosen.progress)
-    with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
+    with open_engine(chosen) as engine:
         seen = examine(engine, (exchanges, accounts, licences), chosen, clock.lap)
         run = _conclude(engine, seen, chosen)
         clock.lap("describe")
     manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}
     rejected = pa.concat_tables([part.rejected for part in seen.inputs])
     return dataclasses.replace(run, rejected=rejected, manifest=manifest)
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Return the engine that the settings name, to be closed by whoever asked. Raises UsageError, MissingDependency."""
+    if settings.engine == "duckdb":
+        return Engine(settings.scratch, threads=settings.threads, memory=settings.memory)
+    if settings.engine == "spark":
+        from stillwatch.ingest.spark.engine import SparkEngine  # here: its parts take time to load
+
+        master = settings.spark_master or os.environ.get("STILLWATCH_SPARK_MASTER", "")
+        return SparkEngine(
+            settings.scratch,
+            threads=settings.threads,
+            memory=settings.memory,
+            master=master,
+            conf=settings.spark_conf,
+        )
+    raise UsageError(f"engine is {settings.engine!r}; this version has duckdb and spark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +150,8 @@ def _population(
 def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
     population, inputs = seen.population, seen.inputs
     missing = {signal.name: signal.missing(population.present) for signal in settings.roster}
-    packages = ("stillwatch", "duckdb", "ibis-framework", "numba", "numpy", "pyarrow", "networkit")
+    packages = ["stillwatch", "duckdb", "ibis-framework", "numba", "numpy", "pyarrow", "networkit"]
+    packages += ["pyspark"] if settings.engine == "spark" else []
     log = inputs[0]
     return {
         "stillwatch": version("stillwatch"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from stillwatch.ingest import csvs, ndjson, parquet
 from stillwatch.ingest.engine import Engine
-from stillwatch.ingest.sources import CSV, NDJSON, PARQUET, Origin, Refusal
+from stillwatch.ingest.sources import CSV, NDJSON, PARQUET, TABLE, Origin, Refusal
 from stillwatch.model import InputRefused
 
 
@@ -26,7 +26,7 @@ class Found:
     @property
     def key(self) -> str:
         """What names this input inside the engine; labels may repeat, this does not."""
-        return str(self.origin.path) if self.origin.format != "memory" else f"memory {self.place}"
+        return str(self.origin.path) if self.origin.data is None else f"memory {self.place}"
 
 
 def inspect_all(origins: Sequence[Origin], engine: Engine) -> tuple[list[Found], list[Refusal]]:
@@ -49,4 +49,8 @@ def _inspect(origin: Origin, place: int, engine: Engine) -> Found:
         return Found(origin, place, tuple(ndjson.columns_of(origin, engine)))
     if origin.format == CSV:
         return Found(origin, place, tuple(csvs.columns_of(origin)))
+    if origin.label == "<ibis>" and engine.owns(origin.data):
+        origin = replace(origin, format=TABLE)
+    if origin.format == TABLE:
+        return Found(origin, place, tuple(engine.schema_of(origin.data)))
     return Found(origin, place, tuple(parquet.columns_of_frame(origin)))

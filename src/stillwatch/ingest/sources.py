@@ -10,9 +10,10 @@ from typing import Any
 
 from stillwatch.model import InputRefused, UsageError
 
-PARQUET, NDJSON, CSV, MEMORY = "parquet", "ndjson", "csv", "memory"
+PARQUET, NDJSON, CSV, MEMORY, TABLE = "parquet", "ndjson", "csv", "memory", "table"
 FORMATS = {".parquet": PARQUET, ".pq": PARQUET, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": NDJSON, ".csv": CSV}
 CODECS = {".gz": "gzip", ".zst": "zstd"}
+SPARK_TABLE = "spark://"  # a table of Spark's catalogue: spark://catalog.database.table
 KNOWN = ".parquet, .ndjson, .jsonl, .json or .csv (the text ones also .gz or .zst)"
 
 
@@ -24,7 +25,7 @@ class Origin:
     path: Path
     format: str
     codec: str | None = None
-    data: Any = None  # only for MEMORY
+    data: Any = None  # for MEMORY the table, for TABLE its name or the Ibis table
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ def expand(source: Any) -> tuple[list[Origin], list[Refusal]]:
         if not isinstance(item, str | Path):
             origins.append(_in_memory(item))
             continue
+        if str(item).startswith(SPARK_TABLE):
+            origins.append(Origin(str(item), Path(), TABLE, data=str(item).removeprefix(SPARK_TABLE)))
+            continue
         found = list(_files(str(item)))
         if not found:
             refusals.append(Refusal(str(item), f"no file matched; give a file, a folder or a glob of {KNOWN}"))
@@ -57,7 +61,7 @@ def expand(source: Any) -> tuple[list[Origin], list[Refusal]]:
                 origins.append(origin)
     if not origins and not refusals:
         raise InputRefused(f"no input was named; give a file, a folder or a glob of {KNOWN}")
-    once = {o.label if o.format == MEMORY else str(o.path.resolve()): o for o in reversed(origins)}
+    once = {o.label if o.data is not None else str(o.path.resolve()): o for o in reversed(origins)}
     kept = {id(o) for o in once.values()}
     return [o for o in origins if id(o) in kept or o.format == MEMORY], refusals
 
