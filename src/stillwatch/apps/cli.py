@@ -95,7 +95,14 @@ def detect(
             "--enrich", help="MMDB, ranges or lists of networks or mail domains; may be repeated.", metavar="FILE"
         ),
     ] = None,
-    engine: Annotated[str, typer.Option("--engine", help="duckdb; spark is not in this version.")] = "duckdb",
+    engine: Annotated[str, typer.Option("--engine", help="duckdb, or spark past one machine.")] = "duckdb",
+    spark_master: Annotated[
+        str, typer.Option("--spark-master", help="Where Spark runs; default: all of this machine.", metavar="URL")
+    ] = "",
+    spark_conf: Annotated[
+        list[str] | None,
+        typer.Option("--spark-conf", help="A setting of Spark's; may be repeated.", metavar="KEY=VALUE"),
+    ] = None,
     intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but errors.")] = False,
@@ -103,13 +110,14 @@ def detect(
     """Say which accounts are coordinated distillation campaigns, why, and how sure that is."""
     if intel:
         raise UsageError("--intel is not in this version of stillwatch; leave it out")
-    if engine != "duckdb":
-        raise UsageError(f"--engine {engine} is not in this version of stillwatch; leave it out, or say duckdb")
+    if engine not in ("duckdb", "spark"):
+        raise UsageError(f"--engine {engine}: say duckdb or spark")
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
             fields=_read_fields(field), format=format, templates=templates, actors=actors, previous=previous,
-            state=state, enrich=tuple(enrich or ()), progress=told, engine=engine,
+            state=state, enrich=tuple(enrich or ()), progress=told, engine=engine, spark_master=spark_master,
+            spark_conf=_read_conf(spark_conf),
         )  # fmt: skip
         run = sw.detect(_inputs(exchanges, table), accounts=accounts, licences=licences, settings=settings)
         sw.write_run(run, out)
@@ -293,6 +301,16 @@ def _read_fields(pairs: Sequence[str] | None) -> dict[str, str]:
             raise UsageError(f"--field {pair}: expected THEIRS=OURS, such as --field user=account_id")
         fields[theirs] = ours
     return fields
+
+
+def _read_conf(pairs: Sequence[str] | None) -> dict[str, str]:
+    conf: dict[str, str] = {}
+    for pair in pairs or ():
+        key, separator, value = pair.partition("=")
+        if not (separator and key.startswith("spark.")):
+            raise UsageError(f"--spark-conf {pair}: expected KEY=VALUE, such as spark.executor.memory=8g")
+        conf[key] = value
+    return conf
 
 
 @contextmanager

@@ -50,7 +50,9 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     roster: tuple[Signal, ...] = ROSTER
     secret: bytes = b""
-    engine: str = "duckdb"
+    engine: str = "duckdb"  # or spark
+    spark_master: str = ""  # empty: STILLWATCH_SPARK_MASTER, then spark-defaults, then every core of this machine
+    spark_conf: Mapping[str, str] = field(default_factory=dict)
     threads: int = THREADS
     memory: str = MEMORY
     scratch: Path | None = None
@@ -70,10 +72,10 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
     Raises UsageError for a wrong call and InputRefused when an input cannot be read at all.
     """
     chosen = settings or Settings()
-    if chosen.engine != "duckdb":
-        raise UsageError(f"engine is {chosen.engine!r}; this version has duckdb")
     if chosen.previous is not None and not (chosen.previous / "campaigns.json").is_file():
         raise UsageError(f"previous run {chosen.previous}: no campaigns.json there; give an output folder of detect")
+    if chosen.engine == "spark" and (chosen.state is not None or chosen.enrich):
+        raise UsageError("--state and --enrich are with --engine duckdb alone; leave them out, or say --engine duckdb")
     if chosen.state is None:
         return detect_in((exchanges, accounts, licences), chosen, None)
     with next_state(chosen.state) as fold:
@@ -83,13 +85,31 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
 def detect_in(sources: tuple[Any, Any, Any], chosen: Settings, fold: Fold | None) -> Run:
     """Do what `detect` does; with `fold`, over what the state in its first folder holds too, left in the second."""
     clock = _Clock(chosen.progress)
-    with Engine(chosen.scratch, threads=chosen.threads, memory=chosen.memory) as engine:
+    with open_engine(chosen) as engine:
         seen = examine(engine, sources, chosen, clock.lap, fold)
         run = _conclude(engine, seen, chosen)
         clock.lap("describe")
     manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}
     rejected = [*(part.rejected for part in seen.inputs), seen.enrichment.rejected]
     return dataclasses.replace(run, rejected=pa.concat_tables(rejected), manifest=manifest)
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Return the engine that the settings name, to be closed by whoever asked. Raises UsageError, MissingDependency."""
+    if settings.engine == "duckdb":
+        return Engine(settings.scratch, threads=settings.threads, memory=settings.memory)
+    if settings.engine == "spark":
+        from stillwatch.ingest.spark.engine import SparkEngine  # here: its parts take time to load
+
+        master = settings.spark_master or os.environ.get("STILLWATCH_SPARK_MASTER", "")
+        return SparkEngine(
+            settings.scratch,
+            threads=settings.threads,
+            memory=settings.memory,
+            master=master,
+            conf=settings.spark_conf,
+        )
+    raise UsageError(f"engine is {settings.engine!r}; this version has duckdb and spark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +191,8 @@ def _population(
 def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
     population, inputs = seen.population, seen.inputs
     missing = {signal.name: signal.missing(population.present) for signal in settings.roster}
-    packages = ("stillwatch", "duckdb", "ibis-framework", "numba", "numpy", "pyarrow", "networkit")
+    packages = ["stillwatch", "duckdb", "ibis-framework", "numba", "numpy", "pyarrow", "networkit"]
+    packages += ["pyspark"] if settings.engine == "spark" else []
     log = inputs[0]
     return {
         "stillwatch": version("stillwatch"),

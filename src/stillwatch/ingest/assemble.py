@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.ingest.engine import Engine, EngineError, OutOfMemory
+from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.judge import FAULT, SAID
 from stillwatch.ingest.ledger import Ledger
 from stillwatch.ingest.pieces import UNREADABLE, Order, Piece, split_piece
@@ -62,10 +62,8 @@ def _survey(piece: Piece, refusals: list[Refusal], engine: Engine, order: Order)
     counts = {column.name: piece.table[column.name].count() for column in order.contract}
     try:
         row = engine.arrow(piece.table.aggregate(**{FAULT: piece.table[FAULT].count()}, **counts)).to_pylist()[0]
-    except OutOfMemory:
-        raise
-    except EngineError:  # a damaged page; never the engine's own words, which quote the text it stumbled on
-        if any(found.origin.format != PARQUET for found, _ in piece.inputs):
+    except engine.errors as error:  # a damaged page; never the engine's own words, which quote what it stumbled on
+        if not engine.is_damage(error) or any(found.origin.format != PARQUET for found, _ in piece.inputs):
             raise
         if len(piece.inputs) == 1:
             refusals.append(Refusal(piece.inputs[0][1].path, UNREADABLE))
@@ -103,7 +101,7 @@ def _good(one: Surveyed) -> ir.Table:
 
 
 def _join(surveyed: Sequence[Surveyed], engine: Engine, order: Order, repeats: pa.Table) -> ir.Table:
-    """Return the accepted rows. One piece stays a view; several are copied, for DuckDB reorders a UNION."""
+    """Return the accepted rows: one piece as a view, several joined in order."""
     names = [column.name for column in order.contract]
     if not surveyed:
         fields = [(column.name, ibis.dtype(column.kind).to_pyarrow()) for column in order.contract]
@@ -111,8 +109,7 @@ def _join(surveyed: Sequence[Surveyed], engine: Engine, order: Order, repeats: p
     tables = [_without(_good(one), one.piece, repeats, engine).select(*names) for one in surveyed]
     if len(tables) == 1:
         return engine.view("accepted", tables[0])
-    paths = [str(engine.spool("piece", table)) for table in tables]
-    return engine.con.read_parquet(paths, table_name=engine.name("accepted"))
+    return engine.concat("accepted", tables)
 
 
 def _without(table: ir.Table, piece: Piece, repeats: pa.Table, engine: Engine) -> ir.Table:

@@ -1,17 +1,19 @@
-"""Where exchange rows live and are computed on. The only module that knows which engine that is.
+"""Where exchange rows live and are computed on: the seam between detection and the engine that runs it.
 
 Everything above speaks Ibis expressions, or an Arrow kernel (record batch → record batch, or record batch → mergeable
-state) that this module runs over an expression's batches. Exchange rows never become Python objects.
+state) that the engine runs over an expression's batches. Exchange rows never become Python objects. `Engine` is the
+embedded DuckDB; `ingest.spark` has the same methods on Apache Spark.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +21,14 @@ from typing import Any, Protocol, Self, TypeVar
 
 import duckdb
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis.backends.sql.compilers import DuckDBCompiler
 
-EngineError = duckdb.Error
-OutOfMemory = duckdb.OutOfMemoryException
+from stillwatch.model import UsageError
+
 ROW_GROUP = 20_480  # ten vectors; a row group of long prompts must fit in memory several times
 BATCH_ROWS = 32_768  # one batch of text stays near 20 MB
 THREADS = 2
@@ -38,11 +42,22 @@ class Mergeable(Protocol):
         """Add another state of the same kind to this one."""
 
 
+class _Dialect(DuckDBCompiler):
+    """ibis' compiler for DuckDB, but for one function."""
+
+    def visit_ExtractEpochSeconds(self, _: Any, *, arg: Any) -> Any:
+        """Whole seconds since 1970; ibis' own translation leaves the fraction in."""
+        return self.cast(self.f.floor(self.f.anon.epoch_us(arg) / 1_000_000), dt.int64)
+
+
 State = TypeVar("State", bound=Mergeable)
+Query = Callable[["Engine", ir.Table], ir.Table]
 
 
 class Engine:
     """An embedded DuckDB in a scratch folder that only its owner can read, removed on close."""
+
+    errors: tuple[type[Exception], ...] = (duckdb.Error,)  # what a computation that fails raises
 
     def __init__(self, scratch: Path | None = None, *, threads: int = THREADS, memory: str = MEMORY) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="stillwatch-", dir=scratch))
@@ -56,6 +71,7 @@ class Engine:
             temp_directory=str(self.scratch / "spill"),
             preserve_insertion_order=True,
         )
+        self.con.compiler = _Dialect()
         self.con.raw_sql("SET TimeZone = 'UTC'")
 
     def __enter__(self) -> Self:
@@ -68,6 +84,19 @@ class Engine:
         """Close the database and remove everything it wrote."""
         self.con.disconnect()
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    @property
+    def local(self) -> Engine:
+        """The embedded engine beside this process, for text formats and small tables."""
+        return self
+
+    def is_damage(self, error: Exception) -> bool:
+        """Whether one of `errors` says that a file's pages cannot be read, not that the engine is in trouble."""
+        return not isinstance(error, duckdb.OutOfMemoryException)
+
+    def reads(self, _file: Path, _schema: pa.Schema) -> bool:
+        """Whether the engine itself reads this Parquet file and these types; what it does not goes through `local`."""
+        return True
 
     def name(self, stem: str) -> str:
         """Return a table or file name not used before in this engine."""
@@ -92,6 +121,42 @@ class Engine:
             yield name
         finally:
             self.con.con.unregister(name)
+
+    def open_parquet(self, stem: str, paths: Sequence[str | Path]) -> ir.Table:
+        """Open Parquet files of one schema where they lie, in the order given."""
+        return self.con.read_parquet([str(path) for path in paths], table_name=self.name(stem))
+
+    def number_parquet(self, stem: str, paths: Sequence[str], columns: Mapping[str, str]) -> ir.Table:
+        """Open Parquet files like `open_parquet`: `_row` from 1, `_file` as in `paths`, `columns` under new names."""
+        table = self.con.read_parquet(
+            list(paths), table_name=self.name(stem), file_row_number=True, filename="_stillwatch_file"
+        )
+        place = (table["file_row_number"] + 1).name("_row"), table["_stillwatch_file"].name("_file")
+        return table.select(*place, *(table[theirs].name(new) for new, theirs in columns.items()))
+
+    def number_table(self, stem: str, source: Any, columns: Mapping[str, str]) -> ir.Table:
+        """Open a table that the engine owns like Parquet files. This engine owns none that it did not make."""
+        raise UsageError(f"{source} ({stem}: {len(columns)} columns) is a table of Spark; say --engine spark")
+
+    def owns(self, _: Any) -> bool:
+        """Whether this engine can read an Ibis table, or a table by its name, where it lies."""
+        return False
+
+    def schema_of(self, source: Any) -> ibis.Schema:
+        """Return the columns of a table that the engine owns."""
+        raise UsageError(f"{source} is a table of Spark; say --engine spark")
+
+    def digests(self, paths: Sequence[Path]) -> list[str]:
+        """Return the SHA-256 of each file."""
+        return [digest_of_file(path) for path in paths]
+
+    def rowwise(self, stem: str, table: ir.Table, query: Query) -> ir.Table:
+        """Apply a query to a table row by row: one that the embedded engine computes, wherever the rows are."""
+        return self.view(stem, query(self, table))
+
+    def concat(self, stem: str, tables: Sequence[ir.Table]) -> ir.Table:
+        """Return the rows of several tables of one schema, in order. Copied, for DuckDB reorders a UNION."""
+        return self.open_parquet(stem, [self.spool(stem, table) for table in tables])
 
     def spool(self, stem: str, expr: ir.Table) -> Path:
         """Compute an expression once into a Parquet file of the scratch folder, rows in order."""
@@ -196,3 +261,9 @@ class Engine:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+
+def digest_of_file(path: Path) -> str:
+    """Return a file's SHA-256."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -11,7 +11,7 @@ from stillwatch.ingest import csvs, ndjson, parquet
 from stillwatch.ingest.adapters.base import Adapter
 from stillwatch.ingest.adapters.choose import Asked, adapter_of, look_into
 from stillwatch.ingest.engine import Engine
-from stillwatch.ingest.sources import CSV, KNOWN, MEMORY, NDJSON, PARQUET, TABLE, UNNAMED, Origin, Refusal
+from stillwatch.ingest.sources import CSV, KNOWN, NDJSON, OWNED, PARQUET, TABLE, UNNAMED, Origin, Refusal
 from stillwatch.model import InputRefused
 
 
@@ -33,8 +33,7 @@ class Found:
     @property
     def key(self) -> str:
         """What names this input inside the engine; labels may repeat, this does not."""
-        named = self.origin.format in (MEMORY, TABLE)
-        return f"{self.origin.format} {self.place}" if named else str(self.origin.path)
+        return str(self.origin.path) if self.origin.data is None else f"{self.origin.format} {self.place}"
 
 
 def inspect_all(origins: Sequence[Origin], engine: Engine, asked: Asked) -> tuple[list[Found], list[Refusal]]:
@@ -52,6 +51,10 @@ def inspect_all(origins: Sequence[Origin], engine: Engine, asked: Asked) -> tupl
 def _inspect(origin: Origin, place: int, engine: Engine, asked: Asked) -> Found:
     if origin.columns is not None:
         return Found(origin, place, origin.columns)
+    if origin.label == "<ibis>" and engine.owns(origin.data):
+        origin = replace(origin, format=OWNED)
+    if origin.format == OWNED:
+        return Found(origin, place, tuple(engine.schema_of(origin.data)))
     adapter = adapter_of(origin, asked)
     if adapter is not None:
         origin = parquet.as_file(origin, engine)

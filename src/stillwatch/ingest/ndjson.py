@@ -30,6 +30,7 @@ def columns_of(origin: Origin, engine: Engine) -> list[str]:
     lines = next(line_batches(origin, Tally(), SAMPLE), None)
     if lines is None or not lines.num_rows:
         return []
+    engine = engine.local
     with engine.lent("sample", pa.Table.from_batches([lines])) as sample:
         keys = engine.con.raw_sql(
             f"SELECT DISTINCT unnest(json_keys(line)) FROM {sample} WHERE TRY(json_type(line)) = 'OBJECT'"

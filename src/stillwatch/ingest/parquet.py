@@ -37,11 +37,14 @@ def schema_of(path: Path) -> tuple[pa.Schema, int]:
 
 def open_files(paths: Sequence[str], engine: Engine, bound: Mapping[str, str]) -> Raw:
     """Open files of one schema as one table, in the order given."""
-    table = engine.con.read_parquet(
-        list(paths), table_name=engine.name("files"), file_row_number=True, filename="_stillwatch_file"
-    )
-    number = (table["file_row_number"] + 1).name("_row")
-    return Raw(*_pick(table, bound, number, table["_stillwatch_file"].name("_file")), {})
+    names = {f"c_{ours}": theirs for ours, theirs in bound.items()}
+    return Raw(engine.number_parquet("files", paths, names), {ours: f"c_{ours}" for ours in bound}, {})
+
+
+def open_table(source: Any, engine: Engine, bound: Mapping[str, str]) -> Raw:
+    """Open a table that the engine owns, by its name or as an Ibis table, as one input."""
+    names = {f"c_{ours}": theirs for ours, theirs in bound.items()}
+    return Raw(engine.number_table("table", source, names), {ours: f"c_{ours}" for ours in bound}, {})
 
 
 def open_frame(frame: pa.Table, engine: Engine, bound: Mapping[str, str]) -> Raw:
@@ -96,15 +99,17 @@ def fetch_table(origin: Origin, engine: Engine, names: Sequence[str]) -> Path:
 
 
 def as_file(origin: Origin, engine: Engine) -> Origin:
-    """Return a table in memory as a Parquet file of the scratch folder; a file as it is."""
-    if origin.format != MEMORY:
+    """Return a table in memory or elsewhere as a Parquet file of the scratch folder; a file as it is."""
+    if origin.format not in (MEMORY, TABLE):
         return origin
-    if origin.label == "<ibis>":
+    if origin.format == TABLE:
+        path = fetch_table(origin, engine, origin.data.columns())
+    elif origin.label == "<ibis>":
         path = fetch_table(origin, engine, origin.data.columns)
     else:
         path = engine.scratch / f"{engine.name('frame')}.parquet"
         pq.write_table(frame_of(origin), path, compression="lz4", row_group_size=BATCH_ROWS)
-    return replace(origin, path=path, format=PARQUET)
+    return replace(origin, path=path, format=PARQUET, data=None)
 
 
 def digest_of_frame(frame: pa.Table) -> str:

@@ -19,7 +19,7 @@ from stillwatch.ingest.fields import check_fields
 from stillwatch.ingest.inspect import inspect_all
 from stillwatch.ingest.pieces import Order, bound_of, read_pieces
 from stillwatch.ingest.records import Ingested, InputFile
-from stillwatch.ingest.sources import expand
+from stillwatch.ingest.sources import SPARK_TABLE, expand
 from stillwatch.model import InputRefused
 
 __all__ = ["Ingested", "InputFile", "read_accounts", "read_exchanges", "read_licences"]
@@ -46,7 +46,7 @@ def read_accounts(source: Any, engine: Engine, fields: Mapping[str, str] = NO_FI
 
     Sources and errors as for exchanges.
     """
-    return _read(source, engine, Order(ACCOUNT_COLUMNS, fields, unique="account_id"))
+    return _read(source, _home(source, engine), Order(ACCOUNT_COLUMNS, fields, unique="account_id"))
 
 
 def read_licences(source: Any, engine: Engine, fields: Mapping[str, str] = NO_FIELDS) -> Ingested:
@@ -54,7 +54,13 @@ def read_licences(source: Any, engine: Engine, fields: Mapping[str, str] = NO_FI
 
     An empty cell means any; lists are parted by ';' in CSV. Sources and errors as for exchanges.
     """
-    return _read(source, engine, Order(LICENCE_COLUMNS, fields))
+    return _read(source, _home(source, engine), Order(LICENCE_COLUMNS, fields))
+
+
+def _home(source: Any, engine: Engine) -> Engine:
+    """Where small tables are read: here, for they come here anyway, but for a table that only the engine can reach."""
+    there = (isinstance(source, str) and source.startswith(SPARK_TABLE)) or engine.owns(source)
+    return engine if there else engine.local
 
 
 def _read(source: Any, engine: Engine, order: Order, asked: Asked | None = None) -> Ingested:

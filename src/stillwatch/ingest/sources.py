@@ -12,9 +12,11 @@ from stillwatch.ingest.tables import open_table, parse_url
 from stillwatch.model import InputRefused, UsageError
 
 PARQUET, NDJSON, CSV, MEMORY, TABLE = "parquet", "ndjson", "csv", "memory", "table"
+OWNED = "owned"  # a table of the engine itself
 UNNAMED = "unnamed"  # the name says nothing; what the file holds may
 FORMATS = {".parquet": PARQUET, ".pq": PARQUET, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": NDJSON, ".csv": CSV}
 CODECS = {".gz": "gzip", ".zst": "zstd"}
+SPARK_TABLE = "spark://"  # a table of Spark's catalogue: spark://catalog.database.table
 KNOWN = ".parquet, .ndjson, .jsonl, .json or .csv (the text ones also .gz or .zst)"
 
 
@@ -26,7 +28,7 @@ class Origin:
     path: Path
     format: str
     codec: str | None = None
-    data: Any = None  # only for MEMORY and TABLE
+    data: Any = None  # for MEMORY and TABLE the table, for OWNED its name or the Ibis table
     columns: tuple[str, ...] | None = None  # known already: a piece of a log need not show every column of the whole
 
 
@@ -53,6 +55,9 @@ def expand(source: Any, *, any_name: bool = False) -> tuple[list[Origin], list[R
         if not isinstance(item, str | Path):
             origins.append(_in_memory(item))
             continue
+        if str(item).startswith(SPARK_TABLE):
+            origins.append(Origin(str(item), Path(), OWNED, data=str(item).removeprefix(SPARK_TABLE)))
+            continue
         table = parse_url(item) if isinstance(item, str) else None
         if table is not None:
             origins.append(Origin(table.label, Path(), TABLE, data=open_table(table)))
@@ -64,7 +69,7 @@ def expand(source: Any, *, any_name: bool = False) -> tuple[list[Origin], list[R
             origins.append(origin_of(path) or Origin(str(path), path, UNNAMED, CODECS.get(path.suffix.lower())))
     if not origins and not refusals:
         raise InputRefused(f"no input was named; give a file, a folder or a glob of {KNOWN}")
-    once = {o.label if o.format in (MEMORY, TABLE) else str(o.path.resolve()): o for o in reversed(origins)}
+    once = {o.label if o.data is not None else str(o.path.resolve()): o for o in reversed(origins)}
     kept = {id(o) for o in once.values()}
     return [o for o in origins if id(o) in kept or o.format == MEMORY], refusals
 

@@ -17,7 +17,7 @@ from stillwatch.ingest.adapters.otel import OTEL
 from stillwatch.ingest.adapters.roster import ROSTER, named, recognise
 from stillwatch.ingest.columns import Column
 from stillwatch.ingest.fields import bind
-from stillwatch.ingest.sources import CSV, MEMORY, PARQUET, UNNAMED, Origin
+from stillwatch.ingest.sources import CSV, MEMORY, PARQUET, TABLE, UNNAMED, Origin
 from stillwatch.model import InputRefused
 
 TRIED = 20  # records of a file that are looked at for its format
@@ -36,7 +36,7 @@ def adapter_of(origin: Origin, asked: Asked) -> Adapter | None:
     """Return the adapter for an input, or None where it has our own columns. Raises UsageError for an unknown name."""
     if asked.format is not None:
         return named(asked.format)
-    if origin.format in (PARQUET, CSV, MEMORY):
+    if origin.format in (PARQUET, CSV, MEMORY, TABLE):
         names = _names(origin)
         return None if _is_ours(names, asked) else recognise(dict.fromkeys(names, "?"))
     if otlp.looks_binary(head_of(origin)):
@@ -88,6 +88,8 @@ def _names(origin: Origin) -> list[str]:
     try:
         if origin.format == PARQUET:
             return list(pq.read_schema(origin.path).names)
+        if origin.format == TABLE:
+            return list(origin.data.columns())
         return csvs.columns_of(origin) if origin.format == CSV else parquet.columns_of_frame(origin)
     except (pa.ArrowException, OSError, InputRefused):
         return []  # whoever reads it says what is wrong with it
