@@ -217,18 +217,6 @@ class SparkEngine(Engine):
         self._frame(expr).write.parquet(_uri(path))
         return path
 
-    def write(self, expr: ir.Table, path: Path) -> None:
-        """Raise UsageError: what outlives a run is kept by the embedded engine alone."""
-        raise UsageError(ALONE)
-
-    def read(self, paths: Sequence[Path]) -> ir.Table:
-        """Raise UsageError: what outlives a run is kept by the embedded engine alone."""
-        raise UsageError(ALONE)
-
-    def beside(self, stem: str, left: ir.Table, right: ir.Table) -> ir.Table:
-        """Raise UsageError: on Spark, tables have no rows side by side."""
-        raise UsageError(ALONE)
-
     # kernels
 
     def rowwise(self, stem: str, table: ir.Table, query: Query) -> ir.Table:
