@@ -14,7 +14,7 @@ demo: $(VENV)/.demo ## plant campaigns in 300,000 exchanges, find them, and say 
 	$(BIN)/stillwatch-lab demo --out $(OUT)
 
 test: lint ## every check, then every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev ## style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -25,7 +25,9 @@ import pytest
 
 import stillwatch as sw
 
-pytestmark = [  # pyspark leaves the sockets, by which a result came, to the garbage collector
+pytestmark = [
+    pytest.mark.xdist_group("spark"),  # one Java machine for all of them
+    # pyspark leaves the sockets, by which a result came, to the garbage collector
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

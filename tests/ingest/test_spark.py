@@ -26,7 +26,9 @@ from stillwatch.model import InputRefused, MissingDependency, UsageError
 from stillwatch.sketch.templates import TemplateCounts
 from stillwatch.sketch.text import SketchKey
 
-pytestmark = [  # pyspark leaves the sockets, by which a result came, to the garbage collector
+pytestmark = [
+    pytest.mark.xdist_group("spark"),  # one Java machine for all of them
+    # pyspark leaves the sockets, by which a result came, to the garbage collector
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

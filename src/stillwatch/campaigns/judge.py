@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stillwatch.campaigns.apart import Findings, ask_apart
 from stillwatch.campaigns.weigh import Assessment, Bars, Calibration, Weights, assess, findings_of
 from stillwatch.ingest.engine import Engine
 from stillwatch.links.pools import find_pools
@@ -18,6 +19,7 @@ from stillwatch.sketch.groups import GroupSketch, Membership, sketch_groups
 from stillwatch.sketch.population import Ints, Population
 
 Progress = Callable[[str], None]
+MANY = 2_000  # groups from which further processes pay
 SEVERITY = {kind: rank for rank, kind in enumerate(VerdictKind)}
 
 
@@ -59,15 +61,16 @@ def judge(
     first = group_by_frame(population, pools)
     groups = sketch_groups(engine, exchanges, population, first)
     progress(f"weighing {len(groups)} groups")
-    alone = _weigh(groups, population, rules)
+    alone = _weigh(groups, population, rules, engine.threads)
     merged = merge_workloads([one.group for one in alone if rules.worth_merging(one)], first, pools)
     roots = np.unique(merged.group[merged.group != first.group])
     part = _of_groups(merged, roots)
-    together = _weigh(sketch_groups(engine, exchanges, population, part), population, rules)
+    together = _weigh(sketch_groups(engine, exchanges, population, part), population, rules, engine.threads)
     number, weaker = merged.group.copy(), []
     for one in together:
         atoms = merged.group == one.group.group
-        parts = [other for other in alone if np.isin(other.group.group, first.group[atoms])]
+        joined = set(np.unique(first.group[atoms]).tolist())
+        parts = [other for other in alone if other.group.group in joined]
         if _strength(one) < max(_strength(other) for other in parts):
             number[atoms] = first.group[atoms]  # a merger that weakens the case joined strangers: it is undone
             weaker.append(one.group.group)
@@ -78,13 +81,15 @@ def judge(
     return Judged(tuple(sorted(kept, key=lambda one: one.group.group)), membership, pools)
 
 
-def _weigh(groups: Sequence[GroupSketch], population: Population, rules: Rules) -> list[Assessment]:
+def _weigh(groups: Sequence[GroupSketch], population: Population, rules: Rules, workers: int) -> list[Assessment]:
     hopeless = min(bar.coordination for bar in (*rules.bars.values(), rules.merging))
-    judged = []
-    for group in groups:
-        findings = findings_of(group, population, rules.roster, hopeless, rules.weights)
-        judged.append(assess(group, population, findings, rules.bars, rules.calibration))
-    return judged
+
+    def ask(group: GroupSketch) -> Findings:
+        return findings_of(group, population, rules.roster, hopeless, rules.weights)
+
+    found = ask_apart(groups, ask, rules.roster, workers) if len(groups) >= MANY else map(ask, groups)
+    pairs = zip(groups, found, strict=True)
+    return [assess(group, population, findings, rules.bars, rules.calibration) for group, findings in pairs]
 
 
 def _of_groups(membership: Membership, groups: Ints) -> Membership:

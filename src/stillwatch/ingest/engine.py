@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import shutil
 import tempfile
 import threading
@@ -32,7 +33,8 @@ from stillwatch.model import UsageError
 ROW_GROUP = 20_480  # ten vectors; a row group of long prompts must fit in memory several times
 BATCH_ROWS = 32_768  # one batch of text stays near 20 MB
 THREADS = 2
-MEMORY = "1536MB"  # DuckDB's share of the 4 GiB that a run of a million exchanges may use; it spills past it
+LEAST_MIB, SHARE = 1_536, 5  # DuckDB may hold a fifth of the machine's memory, and spills past it; sketches come on top
+MEMORY = f"{max(LEAST_MIB, os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2**20 // SHARE)}MB"
 
 
 class Mergeable(Protocol):
@@ -176,8 +178,13 @@ class Engine:
         return self.con.read_parquet([str(path) for path in paths], table_name=self.name("read"))
 
     def keep(self, stem: str, expr: ir.Table) -> ir.Table:
-        """Compute an expression once and keep its rows, out of memory's way where they are many."""
-        return self.con.create_table(self.name(stem), expr, temp=True)  # not temp would be written twice
+        """Compute an expression once and keep its rows: on the disk, as they may be many."""
+        name = self.name(stem)
+        self.write(expr, self._kept(name))
+        return self.con.read_parquet(self._kept(name), table_name=name)
+
+    def _kept(self, name: str) -> Path:
+        return self.scratch / f"{name}.parquet"
 
     def query(self, stem: str, sql: str) -> ir.Table:
         """Name a query of DuckDB's own, for what Ibis cannot say, without computing it."""
@@ -191,9 +198,9 @@ class Engine:
 
     def drop(self, table: ir.Table) -> None:
         """Forget a kept table."""
-        self.con.con.execute(
-            f"DROP TABLE {table.get_name().rpartition('.')[2]}"
-        )  # ibis 12 writes a DROP that DuckDB 1.5 refuses
+        name = table.get_name().rpartition(".")[2]
+        self.con.raw_sql(f'DROP VIEW "{name}"')  # ibis 12 writes a DROP that DuckDB 1.5 refuses
+        self._kept(name).unlink()
 
     def arrow(self, expr: ir.Table) -> pa.Table:
         """Bring a result to the driver: accounts, edges and groups, never exchanges by the million."""
@@ -217,7 +224,9 @@ class Engine:
         It is kept in the Parquet file `into`, else in one of the scratch folder.
         """
         path = into or self.scratch / f"{self.name(stem)}.parquet"
-        with pq.ParquetWriter(path, schema, compression="lz4") as writer:
+        repeats = [field.name for field in schema if pa.types.is_string(field.type) and field.name != "exchange_id"]
+        options = {"compression": "lz4", "use_dictionary": repeats, "write_statistics": False}
+        with pq.ParquetWriter(path, schema, **options) as writer:  # a dictionary of what never repeats only costs time
             for batch in self._in_order(expr, kernel):
                 writer.write_batch(batch)
         return self.con.read_parquet(path, table_name=self.name(stem))

@@ -12,7 +12,7 @@ from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
 from stillwatch.signals.statistics import clip
 from stillwatch.sketch.groups import GroupSketch
-from stillwatch.sketch.population import Population
+from stillwatch.sketch.population import Ints, Population, Replays
 
 MIN_TIMES = 2
 CAP = 10.0
@@ -30,14 +30,25 @@ def artefact_replay(group: GroupSketch, population: Population) -> Finding | Non
     replays = population.replays
     if not len(replays.minted):
         return None
-    inside = np.isin(replays.minted, group.accounts) & np.isin(replays.submitted, group.accounts)
+    row = _between_members(replays, group)
     org = population.organisation
-    inside &= (org[replays.minted] < 0) | (org[replays.minted] != org[replays.submitted])
+    inside = row[(org[replays.minted[row]] < 0) | (org[replays.minted[row]] != org[replays.submitted[row]])]
     times = int(replays.times[inside].sum())
     if times < MIN_TIMES:
         return None
     involved = np.isin(group.accounts, np.concatenate([replays.minted[inside], replays.submitted[inside]]))
     bits = clip(4.0 + float(np.log2(1 + times)), 0.0, CAP) * float(involved.mean()) ** 0.5
-    cites = tuple(replays.cites[i] for i in np.flatnonzero(inside)[:5])
+    cites = tuple(replays.cites[i] for i in inside[:5].tolist())
     because = f"{times} opaque handles of one member were submitted by another; {int(involved.sum())} are involved"
     return Finding(bits, because, cites, np.where(involved, bits, 0.0))
+
+
+def _between_members(replays: Replays, group: GroupSketch) -> Ints:
+    """Rows of what was minted for a member and submitted by one, ascending."""
+    first = np.searchsorted(replays.minted, group.accounts)
+    many = np.searchsorted(replays.minted, group.accounts, side="right") - first
+    row = np.repeat(first - np.cumsum(many) + many, many) + np.arange(many.sum())
+    submitted = replays.submitted[row]
+    place = np.minimum(np.searchsorted(group.accounts, submitted), group.size - 1)
+    found: Ints = row[group.accounts[place] == submitted]
+    return found

@@ -26,8 +26,8 @@ from stillwatch.sketch.text import SketchKey, distinct_texts, hash_strings
 
 PASSED_ON = (
     "exchange_id", "ts", "account_id", "model", "turns", "input_tokens", "output_tokens", "max_tokens", "temperature",
-    "n", "stream", "ip", "asn", "country", "user_agent", "tls_fingerprint", "api_key_id", "channel", "endpoint",
-    "status", "artefacts_out", "artefacts_in",
+    "n", "stream", "ip", "asn", "country", "user_agent", "tls_fingerprint", "channel", "status", "artefacts_out",
+    "artefacts_in",
 )  # fmt: skip
 SYSTEM = 0x5157_7177_1357_1357
 AGENTIC = CAPABILITIES.index("agentic")

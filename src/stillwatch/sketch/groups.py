@@ -80,8 +80,10 @@ def sketch_groups(
     if not len(membership.group):
         return ()
     rows = engine.keep("grouped", grouped_rows(engine, exchanges, population, membership, _COLUMNS))
-    members = engine.arrow(_members(rows).order_by(["grp", "account"]))
-    fills = {r["grp"]: r for r in engine.arrow(_fills(rows)).to_pylist()}
+    own = engine.keep("fills", rows.group_by("grp", "account", "fill_hash").agg(times=rows.count()))
+    members = _members(engine, rows, own)
+    fills = {r["grp"]: r for r in engine.arrow(_fills(own)).to_pylist()}
+    engine.drop(own)
     cells = _Cells.of(engine, rows)
     settings: dict[int, list[tuple[str, int]]] = {}
     for row in engine.arrow(_settings(rows)).to_pylist():
@@ -134,17 +136,20 @@ def grouped_rows(
     return listed.filter(listed.grp.notnull())
 
 
-def _members(rows: ir.Table) -> ir.Table:
-    return rows.group_by("grp", "account").agg(
-        **usage_sums(rows),
-        active_hours=rows.hour.nunique(),
-        fills=rows.fill_hash.nunique(),
-        cite=rows.exchange_id.min(),
-    )
+def _members(engine: Engine, rows: ir.Table, own: ir.Table) -> pa.Table:
+    """Sum up each member's exchanges. What is distinct is grouped first, and then counted: that needs less room."""
+    hours = rows.select("grp", "account", "hour").distinct()
+    parts = {
+        "sums": rows.group_by("grp", "account").agg(**usage_sums(rows), cite=rows.exchange_id.min()),
+        "fills": own.group_by("grp", "account").agg(fills=own.count()),
+        "hours": hours.group_by("grp", "account").agg(active_hours=hours.count()),
+    }
+    tables = {name: engine.arrow(part.order_by(["grp", "account"])) for name, part in parts.items()}
+    members = tables["sums"].append_column("fills", tables["fills"]["fills"])
+    return members.append_column("active_hours", tables["hours"]["active_hours"])
 
 
-def _fills(rows: ir.Table) -> ir.Table:
-    own = rows.group_by("grp", "fill_hash", "account").agg(times=rows.count())
+def _fills(own: ir.Table) -> ir.Table:
     fill = own.group_by("grp", "fill_hash").agg(
         times=own.times.sum(), accounts=own.count(), within=(own.times * (own.times - 1) // 2).sum()
     )

@@ -70,7 +70,20 @@ def data() -> dict[str, dict[str, Any]]:
     constants = {"offset": 0.5, "slope": 1.0, "source": "a fit"}
     fit = {"labels": "oracle", "offset": 1.0, "slope": 1.0, "brier": 0.02, "labelled": 9, "curve": []}
     weights = {"fitted": 0, "source": "judgement"}
+    scored = {"account_precision": 0.4, "account_recall": 0.6, "innocents_accused": 9, "innocents": 800}
     return {
+        "headline": {
+            "replay": replay(campaign("C-coding", 0.96)),
+            "composed_s": 200.0,
+            "floor_s": 100.0,
+            "detect": {"seconds": 650.0, "cpu": 1_100.0, "gib": 5.5},
+            "stages": {"ingest": 50.0, "sketch": 300.0},
+            "bytes": 3_000_000_000,
+            "rivals": {
+                "splink": {"seconds": 90.0, "note": ""} | scored,
+                "fraudar": {"seconds": 600.0, "note": "did not finish in 600 s"},
+            },
+        },
         "february": {"scale": 0.1, "replay": replay(campaign("C-coding", 0.96)), "classes": classes()},
         "scenarios": {
             "default": [replay(campaign("E-ring", 0.9), campaign("G-failover"), campaign("D1-pool"))],
