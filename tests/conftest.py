@@ -34,6 +34,7 @@ def postgres() -> Iterator[str]:
         yield f"postgresql://keeper@{place}/postgres"
 
 
+@pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A small Spark session in this process, which every run with `engine="spark"` then takes."""
     pytest.importorskip("pyspark", reason="needs pyspark: pip install 'stillwatch[spark]'")

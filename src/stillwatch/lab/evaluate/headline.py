@@ -33,8 +33,8 @@ from stillwatch.lab.truth import Truth, read_truth
 
 MINUTES, GIB, FLOORS, AMBITION = 15, 12.0, 6.0, 4.0
 PRECISE, PROMISED = 0.99, 0.95
-RIVALS_AT_SCALE = ("splink", "identifiers", "volume")
-BUDGET_S = 120.0  # for a rival
+RIVALS_AT_SCALE = ("splink", "identifiers")
+BUDGET_S = 300.0  # for a rival
 FLOOR = """
 import sys, time
 import pyarrow.parquet as pq
