@@ -104,7 +104,10 @@ def test_spark_finds_exactly_what_duckdb_finds_and_brings_no_exchange_here(
         assert not {"prompt", "system_prompt", "response"} & set(table.column_names) or table.num_rows <= 1
         ids_only = table.column_names == ["grp", "account", "exchange_id"]
         assert "exchange_id" not in table.column_names or ids_only or table.num_rows <= 1, table.column_names
-        assert not ids_only or set(table["exchange_id"].to_pylist()) == set(run.flagged["exchange_id"].to_pylist())
+        if ids_only:  # those of campaigns that are only watched come too, and are not told
+            found = set(table["exchange_id"].to_pylist())
+            assert set(run.flagged["exchange_id"].to_pylist()) <= found
+            assert len(found) <= sum(run.campaigns["exchanges"].to_pylist())
     gc.collect()
 
 

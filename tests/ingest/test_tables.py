@@ -130,7 +130,7 @@ def test_an_unknown_table_is_said_with_the_nearest_name(kind: str, engine: Engin
     url = made(kind, arrow(ROWS))
     with pytest.raises(InputRefused, match=r"has no table 'exchangs'; did you mean '::exchanges'\?"):
         read_exchanges(url.replace("::exchanges", "::exchangs"), engine)
-    with pytest.raises(InputRefused, match=r"name a table of it behind '::'; it has exchanges"):
+    with pytest.raises(InputRefused, match=r"name a table of it behind '::'; it has .*exchanges"):
         read_exchanges(url.replace("::exchanges", ""), engine)
 
 
