@@ -24,7 +24,7 @@ from stillwatch.attribution.context import mark
 from stillwatch.attribution.keyed import Keyed, key_actors
 from stillwatch.campaigns.describe import describe, members_of
 from stillwatch.campaigns.judge import Judged, judge
-from stillwatch.ingest.engine import MEMORY, THREADS, Engine
+from stillwatch.ingest.engine import ALONE, MEMORY, THREADS, Engine
 from stillwatch.ingest.enrich import Enrichment, fill, read_references
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
 from stillwatch.model import UsageError, VerdictKind
@@ -75,7 +75,7 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
     if chosen.previous is not None and not (chosen.previous / "campaigns.json").is_file():
         raise UsageError(f"previous run {chosen.previous}: no campaigns.json there; give an output folder of detect")
     if chosen.engine == "spark" and (chosen.state is not None or chosen.enrich):
-        raise UsageError("--state and --enrich are with --engine duckdb alone; leave them out, or say --engine duckdb")
+        raise UsageError(ALONE)
     if chosen.state is None:
         return detect_in((exchanges, accounts, licences), chosen, None)
     with next_state(chosen.state) as fold:

@@ -30,6 +30,7 @@ from ibis.backends.sql.compilers import DuckDBCompiler
 
 from stillwatch.model import UsageError
 
+ALONE = "--state and --enrich are with --engine duckdb alone; leave them out, or say --engine duckdb"
 ROW_GROUP = 20_480  # ten vectors; a row group of long prompts must fit in memory several times
 BATCH_ROWS = 32_768  # one batch of text stays near 20 MB
 THREADS = 2

@@ -9,8 +9,8 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.counting import tally_values
-from stillwatch.signals.statistics import clip, values_of
+from stillwatch.signals.counting import tally_values, values_of
+from stillwatch.signals.statistics import clip
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 

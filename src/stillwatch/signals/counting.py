@@ -12,7 +12,7 @@ Sums = npt.NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True)
-def _list_values(accounts, start, value):  # type: ignore[no-untyped-def]
+def _values_of(accounts, start, value):  # type: ignore[no-untyped-def]
     size = 0
     for account in accounts:
         size += start[account + 1] - start[account]
@@ -25,9 +25,9 @@ def _list_values(accounts, start, value):  # type: ignore[no-untyped-def]
     return member, shown
 
 
-def list_values(accounts: Ints, edges: Edges) -> tuple[Ints, Ints]:
+def values_of(accounts: Ints, edges: Edges) -> tuple[Ints, Ints]:
     """Return what accounts show, an entry a pair: the account's place among those given, and the value; by account."""
-    found: tuple[Ints, Ints] = _list_values(accounts, edges.start, edges.value)
+    found: tuple[Ints, Ints] = _values_of(accounts, edges.start, edges.value)
     return found
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import clip, values_of
+from stillwatch.signals.counting import values_of
+from stillwatch.signals.statistics import clip
 from stillwatch.signals.ties import hidden
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import DAY_US, HOUR_US, NEVER, Ints, Population, share_that_differ

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import values_of
+from stillwatch.signals.counting import values_of
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Ints, Population
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.signals.base import Bits, Finding
-from stillwatch.signals.counting import list_values, shared_values
+from stillwatch.signals.counting import shared_values, values_of
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import NEVER, Edges, Ints, Population
 
@@ -34,11 +34,6 @@ def co_use(accounts: Ints, edges: Edges, population: Population, crowd: float = 
     shown = member, value, population.organisation[accounts][member]
     met, around = shared_values(shown, edges, len(accounts), crowd)
     return _tie(met, around, len(accounts), population.size)
-
-
-def values_of(accounts: Ints, edges: Edges) -> tuple[Ints, Ints]:
-    """Return what accounts show, an entry a pair: the account's place among those given, and the value; by account."""
-    return list_values(accounts, edges)
 
 
 def near(own: Ints, everyone: Ints, width: int, apart: Ints | None = None) -> Bits:

@@ -109,7 +109,8 @@ def sketch_exchanges(
     sample = engine.arrow(passed.limit(0)).schema
     schema = pa.schema([sample.field(name) for name in PASSED_ON] + list(MADE))
     rows = shape(engine.map("sketched", passed, partial(stage, schema=schema), schema, into))
-    return SketchedExchanges(rows, exchanges.present, tally(rows)), counts
+    tallies = {name: engine.keep(name, each) for name, each in tally(rows).items()}  # asked for more than once
+    return SketchedExchanges(rows, exchanges.present, tallies), counts
 
 
 def _count_prompts(state: TemplateCounts, batch: pa.RecordBatch) -> None:

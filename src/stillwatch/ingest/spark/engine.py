@@ -21,7 +21,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from stillwatch.ingest.engine import BATCH_ROWS, MEMORY, THREADS, Engine, Query, State
+from stillwatch.ingest.engine import ALONE, BATCH_ROWS, MEMORY, THREADS, Engine, Query, State
 from stillwatch.ingest.spark import workers
 from stillwatch.ingest.spark.dialect import SPELL, Dialect
 from stillwatch.ingest.spark.session import Session, open_session
@@ -33,8 +33,6 @@ BROKEN_FILE = ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", workers.NOT_UTF8)
 SOON_READ = 1 << 30  # bytes: a second or two
 FILE_URI = ("^file:/+", "/")  # Spark writes file:/ in one place and file:/// in another
 _RUNS = itertools.count(1)  # a session may serve several runs
-
-ALONE = "--state and --enrich are with --engine duckdb alone; leave them out, or say --engine duckdb"
 
 
 class SparkEngine(Engine):
