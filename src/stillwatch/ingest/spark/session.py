@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from stillwatch.model import MissingDependency, UsageError
 
 LOCAL = "local[*]"
+PANDAS_3 = "PySpark does not yet fully support pandas"  # nothing here reaches Spark as a pandas frame: all is Arrow
 PER_CORE = 3  # shuffle partitions for each core: enough that one slow task is not waited for
 # what an expression means must not depend on how a cluster happens to be configured
 MEANING = {
@@ -81,12 +83,12 @@ def import_pyspark() -> Any:
     """Return pyspark. Raises MissingDependency, saying what to install."""
     try:
         import pyspark.sql  # here: only who asks for Spark needs it
-
-        return pyspark
     except ImportError as error:
         raise MissingDependency(
             "--engine spark needs pyspark 4 and Java 17 or 21: pip install 'stillwatch[spark]', or say --engine duckdb"
         ) from error
+    warnings.filterwarnings("ignore", message=PANDAS_3, category=FutureWarning)
+    return pyspark
 
 
 def _start(pyspark: Any, master: str, conf: Mapping[str, str], log: Path) -> Any:
