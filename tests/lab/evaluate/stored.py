@@ -108,6 +108,13 @@ def data() -> dict[str, dict[str, Any]]:
                 },
             ],
         },
+        "incremental": {
+            "days": 28,
+            "exchanges": 1_200_000,
+            "last": 40_000,
+            "day": {"seconds": 9.0, "cpu": 12.0, "stages": {"ingest": 0.3, "sketch": 0.9, "judge": 6.0}, "accused": ["a", "b"]},
+            "batch": {"seconds": 40.0, "cpu": 60.0, "stages": {"ingest": 3.0, "sketch": 9.0, "judge": 8.0}, "accused": ["a"]},
+        },
         "evasions": {
             "scenarios": ["a_reasoning"],
             "curves": {"cards": [point(0.0, 1.0), point(0.5, 0.7), point(1.0, 0.3)]},
