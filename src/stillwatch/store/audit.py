@@ -1,0 +1,150 @@
+"""Recomputes the whole ledger, and says where it was touched: every entry, every hash, and what the tables make of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, or_, select
+
+from stillwatch.store.database import Store, reading
+from stillwatch.store.ledger import tree
+from stillwatch.store.ledger.entries import Entry, read_entry
+from stillwatch.store.ledger.notes import Checkpoint
+from stillwatch.store.log import size
+from stillwatch.store.replay import Replay
+from stillwatch.store.tables import ENTRIES, NODES
+
+BATCH = 2_000  # entries held at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is not as it was written; `index` is the entry's, or none where no one entry is to blame."""
+
+    index: int | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the whole log is, recomputed from the texts of its entries."""
+
+    size: int
+    root: bytes
+    faults: tuple[Fault, ...]
+
+
+def audit(store: Store, checkpoint: Checkpoint | None = None) -> Audit:
+    """Recompute the log, and compare with it the hashes, the columns and the tables; and a checkpoint from elsewhere."""
+    with reading(store) as connection:
+        told = size(connection)
+        count, replay = _Recount(), Replay()
+        mark = -1 if checkpoint is None else checkpoint.size
+        faults = list(_outside(connection, told))
+        at_mark = tree.EMPTY
+        for start in range(0, told, BATCH):
+            for index, row, stored in _batch(connection, start, min(start + BATCH, told)):
+                faults += _check(index, row, stored, count)
+                entry = None if row is None else _entry(row)
+                if entry is not None:
+                    replay.add(index, entry)
+                at_mark = count.root if count.size == mark else at_mark
+        faults += [Fault(index, what) for index, what in replay.compare(connection)]
+    if checkpoint is not None:
+        faults += _compare(checkpoint, told, at_mark)
+    return Audit(told, count.root, tuple(sorted(faults, key=lambda each: (each.index is None, each.index or 0))))
+
+
+class _Recount:
+    """The right edges of two trees: the one that the texts make, and the one that is stored."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._made: dict[int, bytes] = {}
+        self.stored: dict[int, bytes] = {}
+
+    def add(self, leaf: bytes) -> None:
+        self._made.update(
+            {level: each for level, _, each in tree.grow(self.size, leaf, lambda level, _: self._made[level])}
+        )
+        self.size += 1
+
+    @property
+    def root(self) -> bytes:
+        return tree.fold_peaks([self._made[level] for level, _ in tree.peaks(0, self.size)])
+
+
+def _batch(connection: Connection, start: int, end: int) -> Iterator[tuple[int, RowMapping | None, dict[int, bytes]]]:
+    """Yield each index with its row, if there is one, and the stored nodes that it completed."""
+    entries = select(ENTRIES).where(ENTRIES.c.leaf >= start, ENTRIES.c.leaf < end)
+    rows = {row["leaf"]: row for row in connection.execute(entries).mappings()}
+    nodes: dict[int, dict[int, bytes]] = defaultdict(dict)
+    for node in connection.execute(select(NODES).where(NODES.c.last >= start, NODES.c.last < end)):
+        nodes[node.last][node.level] = bytes(node.hash)
+    for index in range(start, end):
+        yield index, rows.get(index), nodes[index]
+
+
+def _check(index: int, row: RowMapping | None, stored: dict[int, bytes], count: _Recount) -> Iterator[Fault]:
+    """Compare an entry and the nodes that it completes, and go on to the next."""
+    if row is None:
+        yield Fault(index, "the entry is missing")
+        leaf = stored.get(0, b"")
+    else:
+        leaf = tree.leaf_hash(row["text"].encode(errors="replace"))
+        yield from _check_row(index, row)
+        if stored.get(0) != leaf:
+            yield Fault(index, "the entry does not have the hash that was stored with it: one of the two was altered")
+    count.add(leaf)
+    yield from _check_nodes(index, stored, count)
+
+
+def _check_nodes(index: int, stored: dict[int, bytes], count: _Recount) -> Iterator[Fault]:
+    """Compare each stored node with its stored halves, so that one wrong hash is one fault and not a chain of them."""
+    levels = (index + 1 & -(index + 1)).bit_length()  # as many nodes end at this leaf
+    below = stored.get(0, b"")
+    for level in range(1, levels):
+        found, made = stored.get(level), tree.node_hash(count.stored.get(level - 1, b""), below)
+        if found != made:
+            first = index + 1 - (1 << level)
+            word = "missing" if found is None else "not that of its halves: it or one of them was altered"
+            yield Fault(index, f"the hash over entries {first} to {index} is {word}")
+        count.stored[level - 1] = below
+        below = made if found is None else found
+    count.stored[levels - 1] = below
+    if extra := sorted(set(stored) - set(range(levels))):
+        yield Fault(index, f"a hash of level {extra[0]} stands where none can be")
+
+
+def _check_row(index: int, row: RowMapping) -> Iterator[Fault]:
+    entry = _entry(row)
+    if entry is None:
+        yield Fault(index, "the entry cannot be read: it is not as any stillwatch of this version writes one")
+        return
+    repeated = (row["kind"], row["subject_type"], row["subject_id"])
+    if repeated != (entry.kind.value, entry.subject_type, entry.subject_id):
+        yield Fault(index, "the columns beside the entry do not say what it says")
+
+
+def _entry(row: RowMapping) -> Entry | None:
+    try:
+        return read_entry(row["text"])
+    except ValueError:
+        return None
+
+
+def _outside(connection: Connection, told: int) -> Iterator[Fault]:
+    """What stands before the first entry or after the last."""
+    for table, column, word in ((ENTRIES, ENTRIES.c.leaf, "entry"), (NODES, NODES.c.last, "hash")):
+        beyond = select(column).select_from(table).where(or_(column < 0, column >= told)).distinct().order_by(column)
+        for (index,) in connection.execute(beyond):
+            yield Fault(index, f"an {word} stands outside the log of {told} entries".replace("an hash", "a hash"))
+
+
+def _compare(checkpoint: Checkpoint, told: int, root: bytes) -> Iterator[Fault]:
+    if checkpoint.size > told:
+        yield Fault(told, f"the checkpoint vouches for {checkpoint.size} entries: from here on they are missing")
+    elif root != checkpoint.root:
+        yield Fault(None, f"the first {checkpoint.size} entries are not those that the checkpoint vouches for")
