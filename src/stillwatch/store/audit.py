@@ -1,4 +1,4 @@
-"""Recomputes the whole ledger, and says where it was touched: every entry, every hash, and what the tables make of it."""
+"""Recomputes the whole ledger, and says where it was touched: entries, hashes, and what the tables make of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Audit:
 
 
 def audit(store: Store, checkpoint: Checkpoint | None = None) -> Audit:
-    """Recompute the log, and compare with it the hashes, the columns and the tables; and a checkpoint from elsewhere."""
+    """Recompute the log, and compare with it the hashes, columns and tables; and a checkpoint from elsewhere."""
     with reading(store) as connection:
         told = size(connection)
         count, replay = _Recount(), Replay()

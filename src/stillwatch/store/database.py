@@ -93,14 +93,13 @@ def reading(store: Store) -> Iterator[Connection]:
 @contextmanager
 def writing(store: Store) -> Iterator[Writing]:
     """Yield the one act that is under way; it is done when the block ends, and not at all when it raises."""
-    with _talking(store), store.engine.connect() as connection:
-        with connection.execution_options(writes=True).begin():
-            # the row is locked until the end, so indexes have no gaps and the tree has one order
-            version, size = connection.execute(select(STATE.c.version, STATE.c.ledger_size).with_for_update()).one()
-            act = Writing(connection, version + 1, size)
-            yield act
-            if act.touched:
-                connection.execute(update(STATE).values(version=act.version, ledger_size=act.size))
+    with _talking(store), store.engine.connect() as connection, connection.execution_options(writes=True).begin():
+        # the row is locked until the end, so indexes have no gaps and the tree has one order
+        version, size = connection.execute(select(STATE.c.version, STATE.c.ledger_size).with_for_update()).one()
+        act = Writing(connection, version + 1, size)
+        yield act
+        if act.touched:
+            connection.execute(update(STATE).values(version=act.version, ledger_size=act.size))
 
 
 def version(store: Store) -> int:

@@ -33,23 +33,31 @@ class Key:
     revoked_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRequest:
+    """Whose key is wanted, what for, and until when."""
+
+    account_id: str
+    label: str = ""
+    expires_at: int | None = None
+
+
 def hash_key(key: str, secret: bytes) -> str:
     """Return what is kept of a key: a hash under the deployment's secret, which a stolen database does not hold."""
+    return hash_digest(hashlib.sha256(key.encode(errors="replace")).hexdigest(), secret)
+
+
+def hash_digest(digest: str, secret: bytes) -> str:
+    """Return the same from the SHA-256 of a key, in hexadecimal, for whoever does not pass keys on."""
     short = hashlib.blake2b(secret, digest_size=32).digest()
-    return hashlib.blake2b(key.encode(errors="replace"), key=short, person=b"gateway-key", digest_size=32).hexdigest()
+    return hashlib.blake2b(digest.encode(), key=short, person=b"gateway-key", digest_size=32).hexdigest()
 
 
 def issue_key(
-    store: Store,
-    account_id: str,
-    at: int,
-    by: str,
-    *,
-    label: str = "",
-    expires_at: int | None = None,
-    draw: Callable[[int], bytes] = secrets.token_bytes,
+    store: Store, request: KeyRequest, at: int, by: str, draw: Callable[[int], bytes] = secrets.token_bytes
 ) -> tuple[str, Key]:
     """Return a new key of an account, for the only time, and what is kept of it."""
+    account_id, label, expires_at = request.account_id, request.label, request.expires_at
     if expires_at is not None and expires_at <= at:
         raise UsageError("a key must expire later than it is issued")
     key = PREFIX + base64.urlsafe_b64encode(draw(BYTES)).rstrip(b"=").decode()

@@ -57,6 +57,7 @@ def _proposed(entry: entries.Entry, told: entries.Action) -> dict[str, Any]:
         "kind": told.kind,
         "parameters": canonical(told.parameters),
         "reason": told.reason,
+        "rule": told.rule,
         "status": "active" if told.in_force else "proposed",
         "created_at": entry.at,
         "created_by": entry.by,

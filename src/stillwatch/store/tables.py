@@ -75,6 +75,7 @@ ACTIONS = Table(
     Column("kind", String(32), nullable=False),  # of actions/decision.py
     Column("parameters", Text, nullable=False),  # canonical JSON
     Column("reason", Text, nullable=False),  # code that the customer sees
+    Column("rule", Text, nullable=False),  # of the policy that asked for it; empty: a person did
     Column("status", String(32), nullable=False),  # proposed, approved, active, reversed; expired by the clock alone
     Column("created_at", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),

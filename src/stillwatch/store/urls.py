@@ -20,7 +20,7 @@ SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
 
 
 def read_url(text: str) -> URL:
-    """Return the URL of a database, with the driver that this version uses. Raises UsageError, never with a password."""
+    """Return the URL of a database, with the driver that is used. Raises UsageError, never with a password."""
     if "://" not in text:
         if not text:
             raise UsageError(f"no database was named; {EXPECTED}")

@@ -53,6 +53,7 @@ class Action:
     kind: str  # of `actions/decision.py`
     parameters: Mapping[str, Value]
     reason: str
+    rule: str
     expires_at: int
     in_force: bool
 

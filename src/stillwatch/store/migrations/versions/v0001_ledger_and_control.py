@@ -83,6 +83,7 @@ def _actions() -> None:
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("parameters", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("rule", sa.Text, nullable=False),
         sa.Column("status", sa.String(32), nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("created_by", sa.Text, nullable=False),
