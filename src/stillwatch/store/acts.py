@@ -19,15 +19,16 @@ from stillwatch.store.tables import ACTIONS
 def propose_action(store: Store, proposal: Proposal, at: int, by: str) -> Action:
     """Propose an action, or bring it into force where no approval is needed.
 
-    The same action that is still open is returned as it is, so that a watcher may ask every minute. What a person
-    reversed comes back as a proposal only, until a person approves it: no automaton overrules a person.
+    The same action that is still open is returned as it is, so that a watcher may ask every minute, and so is one that
+    a person took back, to a rule that asks again while it would have lasted. After that it comes back as a proposal
+    only, until a person approves it: no automaton overrules a person.
     """
     _check(proposal, at)
     parameters = _written(proposal.parameters)
     with writing(store) as act:
         earlier = _of_the_kind(act, proposal, at)
         for found in earlier:
-            if found.status in OPEN and _asks_the_same(found, proposal):
+            if _asks_the_same(found, proposal) and _answers(found, proposal, at):
                 return found
         in_force = not (proposal.needs_approval or _overruled(earlier))
         action_id = f"act-{act.size}"  # index of the entry that proposes it: unique, and easy to find
@@ -90,6 +91,12 @@ def _of_the_kind(act: Writing, proposal: Proposal, at: int) -> list[Action]:
 def _asks_the_same(action: Action, proposal: Proposal) -> bool:
     asked = (proposal.rule, proposal.reason, canonical(proposal.parameters))
     return (action.rule, action.reason, canonical(action.parameters)) == asked
+
+
+def _answers(action: Action, proposal: Proposal, at: int) -> bool:
+    """Say whether what became of an action is the answer to asking for it again."""
+    refused = action.status is Status.REVERSED and action.expires_at > at
+    return action.status in OPEN or (refused and proposal.rule != "")
 
 
 def _overruled(actions: Iterable[Action]) -> bool:

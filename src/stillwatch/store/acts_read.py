@@ -111,6 +111,7 @@ def _actions(store: Store, now: int, *conditions: ColumnElement[bool]) -> list[A
 
 
 def read_actions(rows: Iterable[RowMapping], now: int) -> list[Action]:
+    """Return rows of the table as they stand at a moment."""
     return [_as_action(dict(row), now) for row in rows]
 
 

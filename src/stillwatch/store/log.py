@@ -70,10 +70,10 @@ def size(connection: Connection) -> int:
 
 
 def lines(
-    connection: Connection, *, kind: str | None = None, subject: str | None = None, since: int = 0
+    connection: Connection, *, kind: str | None = None, subject: str | None = None, start: int = 0
 ) -> Iterator[Line]:
     """Yield entries in their order, of one kind or about one subject where asked."""
-    query = select(ENTRIES.c.leaf, ENTRIES.c.text).where(ENTRIES.c.leaf >= since).order_by(ENTRIES.c.leaf)
+    query = select(ENTRIES.c.leaf, ENTRIES.c.text).where(ENTRIES.c.leaf >= start).order_by(ENTRIES.c.leaf)
     if kind is not None:
         query = query.where(ENTRIES.c.kind == kind)
     if subject is not None:

@@ -23,6 +23,10 @@ NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 NAME = re.compile(r"[^\s+]+")
 
 
+class NotVouched(InputRefused):
+    """A checkpoint that the log's key did not sign as it stands: altered, forged, or of another log."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """Whom to believe: checks a log's checkpoints."""
@@ -108,7 +112,7 @@ def sign_checkpoint(size: int, root: bytes, key: SigningKey) -> str:
 def read_checkpoint(note: str, key: PublicKey | None) -> Checkpoint:
     """Return what a note says, once the key's signature on it holds; without a key, nobody has vouched for it.
 
-    Raises InputRefused for a note that is none, that the key did not sign, or that is another log's.
+    Raises InputRefused for a note that is none, and NotVouched for one that the key does not vouch for.
     """
     text, signatures = _open(note)
     checkpoint = _read_text(text)
@@ -116,11 +120,11 @@ def read_checkpoint(note: str, key: PublicKey | None) -> Checkpoint:
         return checkpoint
     ours = [raw for name, raw in signatures if name == key.name and raw[:4] == key.id]
     if not ours:
-        raise InputRefused(f"the checkpoint has no signature of {key.name} by that key")
+        raise NotVouched(f"the checkpoint has no signature of {key.name} by that key")
     if not all(_signed(key, text, raw[4:]) for raw in ours):
-        raise InputRefused(f"the checkpoint's signature of {key.name} is wrong: it was altered, or forged")
+        raise NotVouched(f"the checkpoint's signature of {key.name} is wrong: it was altered, or forged")
     if checkpoint.origin != key.name:
-        raise InputRefused(f"the checkpoint is of the log {checkpoint.origin}, not of {key.name}")
+        raise NotVouched(f"the checkpoint is of the log {checkpoint.origin}, not of {key.name}")
     return checkpoint
 
 
