@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, or_, select
+from sqlalchemy import Connection, RowMapping, func, or_, select
 
 from stillwatch.store.database import Store, reading
 from stillwatch.store.ledger import tree
@@ -36,25 +36,52 @@ class Audit:
     faults: tuple[Fault, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The log, walked from its first entry to its last."""
+
+    faults: list[Fault]
+    root: bytes
+    at_mark: bytes  # root over as many entries as the checkpoint is of
+    replay: Replay
+
+
 def audit(store: Store, checkpoint: Checkpoint | None = None) -> Audit:
     """Recompute the log, and compare with it the hashes, columns and tables; and a checkpoint from elsewhere."""
     with reading(store) as connection:
         told = size(connection)
-        count, replay = _Recount(), Replay()
-        mark = -1 if checkpoint is None else checkpoint.size
-        faults = list(_outside(connection, told))
-        at_mark = tree.EMPTY
-        for start in range(0, told, BATCH):
-            for index, row, stored in _batch(connection, start, min(start + BATCH, told)):
-                faults += _check(index, row, stored, count)
-                entry = None if row is None else _entry(row)
-                if entry is not None:
-                    replay.add(index, entry)
-                at_mark = count.root if count.size == mark else at_mark
-        faults += [Fault(index, what) for index, what in replay.compare(connection)]
+        walk = _walk(connection, told, 0 if checkpoint is None else checkpoint.size)
+        faults = walk.faults + [Fault(index, what) for index, what in walk.replay.compare(connection)]
     if checkpoint is not None:
-        faults += _compare(checkpoint, told, at_mark)
-    return Audit(told, count.root, tuple(sorted(faults, key=lambda each: (each.index is None, each.index or 0))))
+        faults += _compare(checkpoint, told, walk.at_mark)
+    return Audit(told, walk.root, tuple(sorted(faults, key=lambda each: (each.index is None, each.index or 0))))
+
+
+def check_entries(connection: Connection, told: int) -> list[Fault]:
+    """Return what is wrong with the entries and hashes of a log of that size."""
+    return _walk(connection, told, 0).faults
+
+
+def _walk(connection: Connection, told: int, mark: int) -> _Walk:
+    count, replay, at_mark = _Recount(), Replay(), tree.EMPTY
+    faults = list(_outside(connection, told))
+    end = _end(connection, told)
+    for start in range(0, end, BATCH):
+        for index, row, stored in _batch(connection, start, min(start + BATCH, end)):
+            faults += _check(index, row, stored, count)
+            entry = None if row is None else _entry(row)
+            if entry is not None:
+                replay.add(index, entry)
+            at_mark = count.root if count.size == mark else at_mark
+    if end < told:
+        faults.append(Fault(end, f"entries {end} to {told - 1} are missing"))
+    return _Walk(faults, count.root, at_mark, replay)
+
+
+def _end(connection: Connection, told: int) -> int:
+    """How far there is anything to walk: a size that was altered must not keep us for years."""
+    highest = (connection.execute(select(func.max(each))).scalar() for each in (ENTRIES.c.leaf, NODES.c.last))
+    return min(told, 1 + max(-1 if each is None else int(each) for each in highest))
 
 
 class _Recount:
