@@ -81,8 +81,8 @@ class PolicyEngine:
         """Return the names under which an act of a rule is remembered in `acts`: its rule and its subject."""
         # a dry run remembers for itself: what it would have done must not use up the time of what is done
         name = rule.name if self._enforced else f"shadow:{rule.name}"
-        campaign = attributes.campaign
-        return name, campaign if rule.scope == CAMPAIGN and campaign else f"{attributes.account}@{campaign}"
+        whole = rule.scope == CAMPAIGN and attributes.campaign
+        return name, attributes.campaign if whole else attributes.account
 
     def _walk(self, answers: Answers, attributes: Attributes, now: float) -> Found:
         proposes: list[str] = []

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from stillwatch.model import InputRefused, MissingDependency
 
-from stillwatch.model import InputRefused
+try:
+    import yaml
+except ImportError:
+    raise MissingDependency("policies need PyYAML; pip install 'stillwatch[gateway]'") from None
 
 LARGEST = 1 << 20  # bytes; a file that people review is smaller
 Place = tuple[str | int, ...]  # keys and positions from the top of the file

@@ -34,6 +34,12 @@ def read_policy(path: str | Path) -> PolicyFile:
     return policy
 
 
+def placeholders(policy: PolicyFile) -> tuple[str, ...]:
+    """Return what must be set before customers see it: the addresses that a policy ships with lead nowhere."""
+    named = {"appeal": policy.appeal, "verify": policy.verify}
+    return tuple(f"{key}: {each} leads nowhere; set your own" for key, each in named.items() if "example.com" in each)
+
+
 def examine(text: str, name: str = "policy.yaml") -> tuple[PolicyFile | None, list[Problem]]:
     """Return the policy that a text holds, or all that is wrong with it."""
     marked = parse(text)

@@ -40,6 +40,7 @@ def problem(decision: Decision, instance: str, types: str = TYPES) -> dict[str, 
         "detail": decision.message or DETAILS.get(decision.action, "This request is refused."),
         "instance": instance,
         "reason": decision.reason,
+        "action": decision.action.value,
     }
     if decision.verify and decision.action is ActionKind.REQUIRE_VERIFICATION:
         document["verify"] = decision.verify
