@@ -29,13 +29,13 @@ def test_nothing_matches_and_nothing_is_done():
 def test_the_first_rule_that_matches_speaks_and_says_why():
     engine, budgets = engine_of("""\
         - {name: other, when: suspended, do: suspend, reason: gone}
-        - {name: ours, when: member, do: deny, reason: not-open, message: Not open., appeal: "mailto:us@provider.example"}
+        - {name: ours, when: member, do: deny, reason: not-open, message: Not open., appeal: "mailto:us@us.example"}
         - {name: later, when: member, do: observe, reason: y}
     """)
     decision = engine.decide(MEMBER, budgets, NOON)
     assert decision.effect == Effect(refused=True, status=403)
     assert (decision.rule, decision.reason, decision.message) == ("ours", "not-open", "Not open.")
-    assert (decision.appeal, decision.campaign_id) == ("mailto:us@provider.example", "c-1")
+    assert (decision.appeal, decision.campaign_id) == ("mailto:us@us.example", "c-1")
 
 
 @pytest.mark.parametrize(

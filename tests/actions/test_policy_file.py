@@ -196,8 +196,8 @@ limits:
         ("version: 1\nrules: []\n---\nversion: 1\n", "not YAML"),
         ("version: 1\nmode: on\nrules: []\n", "mode: is True"),
         ("version: 1\nrules: [3]\n", "rule number 1"),
-        ("version: 1\nrules: []\nlimits: {ramp: [{younger_than: 7d, limits: {requests: 1 per s}}, "
-         "{younger_than: 1d, limits: {requests: 1 per s}}]}", "ages must rise"),
+        ("version: 1\nrules: []\nlimits: {ramp: [{younger_than: 7d, limits: {requests: 1 per second}}, "
+         "{younger_than: 1d, limits: {requests: 1 per second}}]}", "ages must rise"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_policy_is_refused_in_words(text: str, words: str):
