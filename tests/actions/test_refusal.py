@@ -77,9 +77,9 @@ def served(decision: Decision, api: str) -> tuple[Any, list[int]]:
 def test_the_openai_client_shows_why_and_does_not_ask_again():
     openai = pytest.importorskip("openai")
     transport, asked = served(VERIFY, "openai")
-    with openai.OpenAI(api_key="none", base_url="https://us.example/v1", http_client=transport) as client:
-        with pytest.raises(openai.PermissionDeniedError) as refused:
-            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
+    client = openai.OpenAI(api_key="none", base_url="https://us.example/v1", http_client=transport)
+    with client, pytest.raises(openai.PermissionDeniedError) as refused:
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
     assert asked == [403]
     assert "https://provider.example/verify" in str(refused.value)
     assert refused.value.code == "verify-account"
@@ -90,9 +90,9 @@ def test_the_anthropic_client_shows_why_and_does_not_ask_again():
     anthropic = pytest.importorskip("anthropic")
     slow = Decision(ActionKind.LIMIT, Effect(True, 429, 3600), reason="shared-budget", appeal="mailto:us@us.example")
     transport, asked = served(slow, "anthropic")
-    with anthropic.Anthropic(api_key="none", base_url="https://us.example", http_client=transport) as client:
-        with pytest.raises(anthropic.RateLimitError) as refused:
-            client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "hello"}])
+    client = anthropic.Anthropic(api_key="none", base_url="https://us.example", http_client=transport)
+    with client, pytest.raises(anthropic.RateLimitError) as refused:
+        client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "hello"}])
     assert asked == [429]
     assert "mailto:us@us.example" in str(refused.value)
     assert refused.value.body["error"]["reason"] == "shared-budget"

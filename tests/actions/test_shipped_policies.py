@@ -27,7 +27,8 @@ REQUESTS = st.builds(
     match_artefact=st.booleans(), match_infrastructure=st.booleans(), match_funding=st.booleans(),
     match_families=st.integers(0, 4), account_age_days=st.sampled_from([-1.0, 0.0, 3.0, 20.0, 900.0]),
     verification=st.sampled_from(LEVELS), licensed=st.booleans(), declared_use=st.booleans(),
-    verified_since=st.sampled_from([-1.0, 0.0, 40.0]), asks_reasoning=st.booleans(), exchanges_day=st.integers(0, 10**6),
+    verified_since=st.sampled_from([-1.0, 0.0, 40.0]), asks_reasoning=st.booleans(),
+    exchanges_day=st.integers(0, 10**6),
 )  # fmt: skip
 
 

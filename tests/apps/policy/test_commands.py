@@ -123,8 +123,15 @@ def test_explain_says_of_every_rule_why(run: Any, policy: Path):
     assert told["decision"]["refused"]
 
 
-@pytest.mark.parametrize(("word", "words"), [("membr=true", "near it are member"), ("p=high", "expected a number"),
-                                             ("member=1", "expected true or false"), ("member", "NAME=VALUE")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("membr=true", "near it are member"),
+        ("p=high", "expected a number"),
+        ("member=1", "expected true or false"),
+        ("member", "NAME=VALUE"),
+    ],
+)
 def test_explain_refuses_what_is_no_attribute(run: Any, policy: Path, word: str, words: str):
     status, _, err = run("explain", policy, "--attributes", word)
     assert status == 2
