@@ -16,7 +16,12 @@ from stillwatch.actions.policy_file import examine, read_policy
 NOON = 1_700_000_000.0
 ROUNDS = 7
 TOP = "version: 1\nmode: enforce\nappeal: https://provider.example/appeal\nrules:\n"
-LIMITS = "version: 1\nlimits:\n  verification: {none: {requests: 1_000_000 per second, tokens: 1_000_000 per second}}\nrules: []\n"
+LIMITS = """\
+version: 1
+limits:
+  verification: {none: {requests: 1_000_000 per second, tokens: 1_000_000 per second}}
+rules: []
+"""
 NOBODY = Attributes(account="a-1", model="opal-4", endpoint="messages")
 MEMBER = Attributes(account="a-2", campaign="c-1", member=True, verdict="distillation", p=0.97, match_families=3)
 
@@ -32,6 +37,12 @@ def twenty() -> str:
     )
     rules = (f"  - {{name: r-{n}, when: '{asked[n % 5].format(n=n)}', do: observe, reason: x}}" for n in range(20))
     return TOP + "\n".join(rules) + "\n"
+
+
+def engine(text: str) -> PolicyEngine:
+    policy, problems = examine(text)
+    assert policy is not None, problems
+    return PolicyEngine(policy)
 
 
 def cost(call: Callable[[], object], times: int) -> tuple[float, float]:
@@ -50,20 +61,13 @@ def main() -> None:
     options.add_argument("--times", type=int, default=5000, help="decisions in each of the rounds")
     times = options.parse_args().times
     budgets = LocalBudgets()
-    engines = {"shipped policy": PolicyEngine(read_policy("enforcing"))}
-    for name, text in (("20 rules", twenty()), ("limits of accounts alone", LIMITS)):
-        policy, problems = examine(text)
-        assert policy is not None, problems
-        engines[name] = PolicyEngine(policy)
+    shipped, many, limited = PolicyEngine(read_policy("enforcing")), engine(twenty()), engine(LIMITS)
     budget = Budget("requests|bench", 1_000_000, 1.0)
     rows: list[tuple[str, Callable[[], object]]] = [
-        (
-            "shipped policy, nothing known of the account",
-            lambda: engines["shipped policy"].decide(NOBODY, budgets, NOON),
-        ),
-        ("shipped policy, a tied member", lambda: engines["shipped policy"].decide(MEMBER, budgets, NOON)),
-        ("20 rules over 15 attributes, none matches", lambda: engines["20 rules"].decide(NOBODY, budgets, NOON)),
-        ("no rule, two budgets", lambda: engines["limits of accounts alone"].decide(NOBODY, budgets, time.time())),
+        ("shipped policy, nothing known of the account", lambda: shipped.decide(NOBODY, budgets, NOON)),
+        ("shipped policy, a tied member", lambda: shipped.decide(MEMBER, budgets, NOON)),
+        ("20 rules over 15 attributes, none matches", lambda: many.decide(NOBODY, budgets, NOON)),
+        ("no rule, two budgets", lambda: limited.decide(NOBODY, budgets, time.time())),
         ("one budget alone", lambda: budgets.take([budget], [], time.time())),
     ]
     print(f"{'µs of CPU a decision':<48}{'median':>8}{'highest':>9}   of {ROUNDS} rounds of {times:,}")
