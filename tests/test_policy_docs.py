@@ -50,12 +50,10 @@ def test_every_attribute_is_documented_with_its_type_and_in_its_order():
 
 
 def test_every_action_is_documented_with_its_parameters():
-    told = [
-        (row[0].strip("`"), re.findall(r"`(\w+)`", row[1])) for row in rows("Actions") if row[0].strip("`") in DEEDS
-    ]
-    assert told == [
-        (kind.value, [name for name in DEEDS[kind].model_fields if name != "action"]) for kind in ActionKind
-    ]
+    told = {row[0].strip("`"): re.findall(r"`(\w+)`", row[1]) for row in rows("Actions") if len(row) == 3}
+    assert list(told) == [kind.value for kind in ActionKind]
+    for kind, parameters in told.items():
+        assert parameters == [name for name in DEEDS[kind].model_fields if name != "action"], kind
 
 
 def test_every_parameter_is_documented_and_no_other():

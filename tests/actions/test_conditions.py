@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from stillwatch.actions import conditions
 from stillwatch.actions.attributes import Attributes
 from stillwatch.actions.conditions import Conditions, RuleFailed
+from stillwatch.model import MissingDependency
 
 ATOMS = st.sampled_from(
     ["member", "!member", "match_families >= 2", "p > 0.5", 'verdict == "watch"', 'model.startsWith("opal")',
@@ -87,3 +89,10 @@ def test_every_attribute_can_be_asked_with_its_type():
     for name, kind in conditions.FIELDS.items():
         assert conditions.check(f"{name} == {literal[kind]}") == []
         assert conditions.check(f"{name} == b'x'") != []
+
+
+def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    conditions._env.cache_clear()
+    monkeypatch.setitem(sys.modules, "cel_expr_python", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'stillwatch\[gateway\]'"):
+        conditions.check("true")

@@ -117,6 +117,11 @@ class Access:
             self._used[licence] = self._used.get(licence, 0) + output_tokens
 
     @property
+    def has_licences(self) -> bool:
+        """Return whether any licence is known here."""
+        return bool(self._licences)
+
+    @property
     def metered(self) -> Mapping[str, int]:
         """Return the output tokens used of each licence."""
         return self._used
