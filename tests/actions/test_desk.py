@@ -34,9 +34,10 @@ def test_a_licence_is_looked_up_first_and_metered_until_it_is_used_up():
     assert dict(desk.access.metered) == {"l-1": 1499}
 
 
-def test_who_says_that_an_account_is_licensed_is_the_one_who_meters():
+def test_a_licence_known_elsewhere_holds_unless_it_is_known_here_to_be_used_up():
     licensed = Attributes(account="a-1", member=True, licensed=True)
-    assert Desk(policy_of(ASK)).decide(licensed).rule == "licensed"
+    other = Access(licences=[Licence("l-2", account="a-2")])
+    assert Desk(policy_of(ASK), access=other).decide(licensed).rule == "licensed"
     metered = Access(licences=[Licence("l-1", account="a-1", max_output_tokens=1)])
     metered.meter("l-1", 1)
     assert Desk(policy_of(ASK), access=metered).decide(licensed).rule == "ask"

@@ -9,7 +9,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 DAY = 86_400.0
 
@@ -75,7 +75,22 @@ class Standing:
     verified_since: float = -1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What covers one request: a licence with its volume left (-1: any), or a declared use.
+
+    With `used_up`, a licence would cover it had its volume not been used.
+    """
+
+    licence: str = ""
+    licence_tokens_left: int = -1
+    declared_use: bool = False
+    used_up: bool = False
+
+
+Row = TypeVar("Row", Licence, Declared)
 UNKNOWN = Account("")
+NOTHING_PROMISED = Promise()
 
 
 class Access:
@@ -85,41 +100,46 @@ class Access:
         self, accounts: Iterable[Account] = (), licences: Iterable[Licence] = (), declared: Iterable[Declared] = ()
     ) -> None:
         self._accounts = {each.account: each for each in accounts}
-        self._licences: dict[tuple[str, str], list[Licence]] = defaultdict(list)
-        self._declared: dict[tuple[str, str], list[Declared]] = defaultdict(list)
-        for licence in licences:
-            for holder in _holders(licence):
-                self._licences[holder].append(licence)
-        for use in declared:
-            for holder in _holders(use):
-                self._declared[holder].append(use)
+        self._licences = _by_holder(licences)
+        self._declared = _by_holder(declared)
         self._used: dict[str, int] = {}
         self._verified: dict[str, float] = {}
 
     def standing(self, account: str, model: str, capability: str, now: float) -> Standing:
         """Return what a policy may ask about a request of this account at a moment (seconds since 1970)."""
         known = self._accounts.get(account, UNKNOWN)
-        holders = [("account", account)] + ([("organisation", known.organisation)] if known.organisation else [])
-        licence, left = self._licence(holders, model, capability, now)
-        declared = any(
-            use.until is None or now < use.until for holder in holders for use in self._declared.get(holder, ())
-        )
+        promise = self.promised(account, known.organisation, model, capability, now)
         verified = self._verified.get(account)
         return Standing(
             known.organisation, known.plan, known.verification, known.programme,
             -1.0 if known.created is None else max(now - known.created, 0.0) / DAY,
-            licence != "", licence, left, declared, -1.0 if verified is None else max(now - verified, 0.0) / DAY,
+            promise.licence != "", promise.licence, promise.licence_tokens_left, promise.declared_use,
+            -1.0 if verified is None else max(now - verified, 0.0) / DAY,
         )  # fmt: skip
+
+    def promised(self, account: str, organisation: str, model: str, capability: str, now: float) -> Promise:
+        """Return what this account, or its organisation, was promised for such a request."""
+        if not (self._licences or self._declared):
+            return NOTHING_PROMISED
+        holders = [pair for pair in (("account", account), ("organisation", organisation)) if pair[1]]
+        declared = any(
+            use.until is None or now < use.until for holder in holders for use in self._declared.get(holder, ())
+        )
+        used_up = False
+        for holder in holders:
+            for licence in self._licences.get(holder, ()):
+                if not licence.covers(model, capability, now):
+                    continue
+                left = self._left(licence)
+                if left:
+                    return Promise(licence.licence, left, declared)
+                used_up = True
+        return Promise(declared_use=declared, used_up=used_up)
 
     def meter(self, licence: str, output_tokens: int) -> None:
         """Count an answer against a licence's volume."""
         if licence and output_tokens > 0:
             self._used[licence] = self._used.get(licence, 0) + output_tokens
-
-    @property
-    def has_licences(self) -> bool:
-        """Return whether any licence is known here."""
-        return bool(self._licences)
 
     @property
     def metered(self) -> Mapping[str, int]:
@@ -140,18 +160,11 @@ class Access:
         self._used, self._verified = dict(metered), dict(verified)
         return self
 
-    def _licence(self, holders: Iterable[tuple[str, str]], model: str, capability: str, now: float) -> tuple[str, int]:
-        """Return the first licence that covers this and has volume left, and how much; or "" and -1."""
-        for holder in holders:
-            for licence in self._licences.get(holder, ()):
-                if not licence.covers(model, capability, now):
-                    continue
-                if licence.max_output_tokens is None:
-                    return licence.licence, -1
-                left = licence.max_output_tokens - self._used.get(licence.licence, 0)
-                if left > 0:
-                    return licence.licence, left
-        return "", -1
+    def _left(self, licence: Licence) -> int:
+        """Return the volume that a licence has left: 0 when it is used up, -1 for any."""
+        if licence.max_output_tokens is None:
+            return -1
+        return max(licence.max_output_tokens - self._used.get(licence.licence, 0), 0)
 
 
 def accounts_of(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
@@ -180,6 +193,14 @@ def licences_of(rows: Iterable[Mapping[str, Any]]) -> list[Licence]:
 def _holders(each: Licence | Declared) -> list[tuple[str, str]]:
     """Return whom a row speaks of: as in a batch, its account, its organisation, or both."""
     return [pair for pair in (("account", each.account), ("organisation", each.organisation)) if pair[1]]
+
+
+def _by_holder(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    held: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        for holder in _holders(row):
+            held[holder].append(row)
+    return dict(held)
 
 
 def _moment(value: Any) -> float | None:

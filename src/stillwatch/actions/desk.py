@@ -37,8 +37,8 @@ class Desk:
     def decide(self, attributes: Attributes) -> Decision:
         """Return what is done about a request; never raises, and never waits.
 
-        Licences and declared uses that `access` holds are looked up first: its licences are metered, so it has the
-        last word about them.
+        Licences and declared uses that `access` holds are looked up first. They add to what the attributes say, but
+        for one thing: a licence that is used up does not license.
         """
         now = self._clock()
         return self.engine.decide(self._promised(attributes, now), self.budgets, now)
@@ -69,12 +69,11 @@ class Desk:
         promise = self.access.promised(
             attributes.account, attributes.organisation, attributes.model, attributes.capability, now
         )
-        if promise == NOTHING_PROMISED and not (attributes.licensed and self.access.has_licences):
+        if promise == NOTHING_PROMISED:
             return attributes
-        licensed = bool(promise.licence) if self.access.has_licences else attributes.licensed
         return replace(
             attributes,
-            licensed=licensed,
+            licensed=promise.licence != "" or (attributes.licensed and not promise.used_up),
             licence=promise.licence,
             licence_tokens_left=promise.licence_tokens_left,
             declared_use=attributes.declared_use or promise.declared_use,
