@@ -45,9 +45,12 @@ def connect(url: str, timeout: float = 0.5) -> Counters:
         raise UsageError(f"{url.partition('://')[0]}: no store of budgets; give redis://, rediss:// or valkey://")
     try:
         from limits.storage import storage_from_string
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
     except ImportError:
         raise MissingDependency("shared budgets need limits and redis; pip install 'stillwatch[gateway]'") from None
-    waits: Any = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    # one more try, for a connection that the server had closed; the next exchange is soon enough for the rest
+    waits: Any = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": Retry(NoBackoff(), 1)}
     return storage_from_string(address, wrap_exceptions=True, key_prefix=PREFIX, **waits)  # type: ignore[return-value]
 
 
@@ -107,6 +110,12 @@ class SharedBudgets:
             log.warning("budgets: the shared store answers again; budgets are shared again")
         self.reachable = True
         return True
+
+    def close(self) -> None:
+        """Close the connection to the store."""
+        client = getattr(self._store, "storage", None)
+        if client is not None:
+            client.close()
 
     def _tell(self, budget: Budget, mine: int, now: float) -> None:
         window = int(now // budget.window)
