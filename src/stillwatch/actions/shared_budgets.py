@@ -79,8 +79,8 @@ class SharedBudgets:
         if not self.reachable and self._lost == "divided":
             requests, tokens = [self._part(each) for each in requests], [self._part(each) for each in tokens]
         short = self._local.take(requests, tokens, now)
-        if short is None:
-            self._remember(requests, 1)
+        self._remember(requests, 0 if short else 1)
+        self._remember(tokens, 0)  # asked about: the next exchange learns what others took of it
         return short
 
     def charge(self, budgets: Sequence[Budget], amount: int, now: float) -> None:
