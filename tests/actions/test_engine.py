@@ -268,10 +268,13 @@ REQUESTS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+ALL = policy_of(WAITING + "    " + RUNNING_OUT + LIMITED)
+
+
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(REQUESTS, st.floats(0, 30)), max_size=12))
 def test_the_same_requests_in_the_same_order_are_decided_the_same(asked: list[tuple[Attributes, float]]):
-    engines = [engine_of(WAITING + "    " + RUNNING_OUT + LIMITED) for _ in range(2)]
+    engines = [(PolicyEngine(ALL), LocalBudgets()) for _ in range(2)]
     first, second = (
         [engine.decide(each, budgets, NOON + day * DAY) for each, day in asked] for engine, budgets in engines
     )

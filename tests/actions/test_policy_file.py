@@ -189,7 +189,7 @@ limits:
         ("a: [", "not YAML"),
         ("a: &x 1\nb: *x\n", "an alias hides"),
         ("!!python/object/apply:os.system ['true']", "not YAML"),
-        ("[" * 5000, "cannot be read"),
+        ("[" * 1500, "cannot be read"),
         ("on: 1", "cannot be a key"),
         ("version: 2\nrules: []", "version: is 2"),
         ("version: 1\nrules: 3", "rules: is 3"),

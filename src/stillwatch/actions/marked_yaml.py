@@ -18,6 +18,8 @@ except ImportError:
     raise MissingDependency("policies need PyYAML; pip install 'stillwatch[gateway]'") from None
 
 LARGEST = 1 << 20  # bytes; a file that people review is smaller
+KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")  # what plain YAML holds
+TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in KINDS)
 Place = tuple[str | int, ...]  # keys and positions from the top of the file
 
 
@@ -96,6 +98,8 @@ def _said(error: yaml.MarkedYAMLError) -> str:
 
 def _plain(loader: _Loader, node: yaml.Node, place: Place, marked: Marked) -> Any:
     marked.lines.setdefault(place, node.start_mark.line + 1)
+    if node.tag not in TAGS:
+        raise yaml.MarkedYAMLError(problem=f"the tag {node.tag} has no place here", problem_mark=node.start_mark)
     if isinstance(node, yaml.MappingNode):
         return dict(_pairs(loader, node, place, marked))
     if isinstance(node, yaml.SequenceNode):

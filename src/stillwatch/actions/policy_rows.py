@@ -12,7 +12,7 @@ from stillwatch.actions.rules import Limits, Rate
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DURATION = re.compile(r"(\d+)([smhd])")
-RATE = re.compile(r"(\d[\d_]*) per (?:(\d+)([smhd])|(second|minute|hour|day))")
+RATE = re.compile(r"(\d[\d_]*) per (?:(\d*)([smhd])|(second|minute|hour|day))")
 CODE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 ADDRESS = re.compile(r"(https?://|mailto:)[!-~]+")
 LONGEST = 3660 * 86_400  # ten years
