@@ -1,7 +1,7 @@
 """Conditions of rules in CEL: checked with their types when a policy is loaded, asked in one go for each request.
 
-All rules are asked as one expression, a list of their answers. Where that fails they are asked one by one, so that a
-rule which cannot be evaluated spoils nothing but itself and what comes after it.
+All rules are asked as one expression: first whether any matches, then a list of their answers. Where that fails they
+are asked one by one, so that a rule which cannot be evaluated spoils nothing but itself and what comes after it.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ class Conditions:
     def __init__(self, conditions: Sequence[str]) -> None:
         self._env = _env()
         self._alone = [self._env.compile(text) for text in conditions]
-        self._together = self._env.compile("[" + ", ".join(f"(\n{text}\n)" for text in conditions) + "]")
+        parts = [f"(\n{text}\n)" for text in conditions]
+        self._any = self._env.compile(" || ".join(parts) or "false")  # most requests match nothing, and end here
+        self._together = self._env.compile(f"[{', '.join(parts)}]")
         words = {word for text in conditions for word in WORD.findall(text)}
         self._names = tuple(name for name in FIELDS if name in words)
 
@@ -129,6 +131,8 @@ class Conditions:
         try:
             values = {name: getattr(attributes, name) for name in self._names}
             activation = self._env.Activation(values)
+            if self._any.eval(activation).value() is False:
+                return SILENCE
             said = self._together.eval(activation).plain_value()
         except Exception as error:  # a text that is no Unicode, a number beyond 64 bits
             raise RuleFailed(NOBODY, type(error).__name__) from None
@@ -158,3 +162,6 @@ class Answers:
             if answer is not False:
                 raise RuleFailed(at, str(answer))
         return NOBODY
+
+
+SILENCE = Answers(())  # nothing matches

@@ -14,7 +14,7 @@ from stillwatch.actions.account_limits import OF_RULE, budgets_of, source_of
 from stillwatch.actions.acts import Acts
 from stillwatch.actions.attributes import Attributes
 from stillwatch.actions.budgets import Budgets, Shortage
-from stillwatch.actions.conditions import NOBODY, Answers, Conditions, RuleFailed
+from stillwatch.actions.conditions import NOBODY, SILENCE, Answers, Conditions, RuleFailed
 from stillwatch.actions.decision import ALTERS, NOTHING, REFUSES, ActionKind, Budget, Decision, Effect
 from stillwatch.actions.rules import CAMPAIGN, ENFORCE, PolicyFile, Rule
 
@@ -43,6 +43,7 @@ class PolicyEngine:
         self._enforced = policy.mode == ENFORCE
         self._conditions = Conditions([rule.condition for rule in policy.rules])
         self._effects = {rule.name: _effect(rule) for rule in policy.rules}
+        self._silence = self._decision(Found(None), NOTHING, Attributes())
 
     def decide(self, attributes: Attributes, budgets: Budgets, now: float) -> Decision:
         """Return what the policy says of a request at a moment (seconds since 1970); takes from budgets.
@@ -50,7 +51,10 @@ class PolicyEngine:
         Never raises: a rule that cannot be evaluated is counted in `failures`, and `on_error` of the policy decides.
         """
         try:
-            return self._speak(self._walk(self._conditions.ask(attributes), attributes, now), attributes, budgets, now)
+            answers = self._conditions.ask(attributes)
+            if answers is SILENCE and not (self.policy.limits.any or attributes.campaign or attributes.licence):
+                return self._silence
+            return self._speak(self._walk(answers, attributes, now), attributes, budgets, now)
         except RuleFailed as failed:
             self.failures["attributes" if failed.at == NOBODY else self.policy.rules[failed.at].name] += 1
         except Exception as error:  # whatever it is, a request must not fail because its policy does

@@ -54,7 +54,7 @@ class Marked:
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="an alias hides what is meant; write it out", problem_mark=mark)
         return super().compose_node(parent, index)
 
@@ -106,14 +106,14 @@ def _plain(loader: _Loader, node: yaml.Node, place: Place, marked: Marked) -> An
         return [_plain(loader, each, (*place, at), marked) for at, each in enumerate(node.value)]
     if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
         marked.lines[(*place, "text")] = node.start_mark.line + 2  # a block's text begins on the next line
-    return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    return loader.construct_object(node, deep=True)
 
 
 def _pairs(loader: _Loader, node: yaml.MappingNode, place: Place, marked: Marked) -> Iterator[tuple[str, Any]]:
     seen: dict[str, int] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
-        key = loader.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
         if not isinstance(key, str):
             marked.problems.append(
                 Problem(line, f"{key!r} cannot be a key; expected a word (quote yes, no, on and off)")

@@ -96,10 +96,14 @@ def _reported(counts: dict[tuple[str, ...], int]) -> Report:
             noticed[done] += count
             who[done].add(account)
             accounts[rule, action, reason, done, account, campaign] += count
+    named = (
+        Told(rule, action, reason, done, count, 1, int(bool(campaign)), account, campaign)
+        for (rule, action, reason, done, account, campaign), count in accounts.items()
+    )
     return Report(
         sum(counts.values()), len({key[5] for key in counts}), noticed[True], noticed[False], len(who[True]),
         len(who[False]), _sorted(Told(*key, row[0], len(row[1]), len(row[2] - {""})) for key, row in rules.items()),
-        _sorted(Told(*key[:4], count, 1, int(bool(key[5])), key[4], key[5]) for key, count in accounts.items()),
+        _sorted(named),
     )  # fmt: skip
 
 
