@@ -27,6 +27,8 @@ class Attributes:
     programme: str = ""
     account_age_days: float = -1.0
     licensed: bool = False  # a licence that is valid now covers this model and capability
+    licence: str = ""  # id of that licence
+    licence_tokens_left: int = -1  # output tokens that it still covers; -1: any number
     declared_use: bool = False  # of this account, whatever for
     suspended: bool = False  # by an approved action that has not expired
     verified_since: float = -1.0  # days since the account verified itself after being asked to

@@ -40,6 +40,15 @@ NOTHING = Effect()
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """So many requests or tokens in so many seconds, of whom its key says."""
+
+    key: str
+    amount: int
+    window: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What the policy says about one request. `effect` is done; in shadow mode it is nothing, and `would` says what."""
 
@@ -52,6 +61,11 @@ class Decision:
     appeal: str = ""  # address
     campaign_id: str | None = None
     policy: str = ""  # version (digest) of the policy file
+    verify: str = ""  # address where the customer can verify itself
+    expires: int | None = None  # when the act ends by itself: seconds since 1970, UTC
+    proposes: tuple[str, ...] = ()  # rules that would act if a person approved it
+    licence: str = ""  # id of the licence whose volume the answer is metered against
+    charges: tuple[Budget, ...] = field(default=(), repr=False)  # token budgets that the answer is charged to
 
 
 ALLOWED = Decision(ActionKind.ALLOW)

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 import stillwatch as sw
 from stillwatch.apps import terminal
 from stillwatch.apps.control import actions, keys, ledger
+from stillwatch.apps.policy import command as policy_commands
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(keys.app, name="keys")
 app.add_typer(actions.app, name="actions")
+app.add_typer(policy_commands.app, name="policy")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
