@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 import stillwatch as sw
 from stillwatch.apps import terminal
+from stillwatch.apps.gateway.command import gateway
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -248,6 +249,9 @@ def signals(as_json: AsJson = False) -> None:
 def version() -> None:
     """Print the version."""
     print(sw.__version__)
+
+
+app.command()(gateway)
 
 
 def main() -> None:

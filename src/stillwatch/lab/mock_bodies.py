@@ -184,9 +184,9 @@ def _response(model: str, told: Told) -> Asked:
     usage = {"input_tokens": TOKENS_IN, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": TOKENS_OUT,
              "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": TOKENS_IN + TOKENS_OUT}  # fmt: skip
     return {"id": f"resp_{next(_count)}", "object": "response", "created_at": MADE, "status": "completed",
-            "error": None, "incomplete_details": None, "instructions": None, "metadata": {}, "model": model, "output": _items(told),
-            "parallel_tool_calls": True, "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_p": 1.0,
-            "usage": usage}  # fmt: skip
+            "error": None, "incomplete_details": None, "instructions": None, "metadata": {}, "model": model,
+            "output": _items(told), "parallel_tool_calls": True, "temperature": 1.0, "tool_choice": "auto", "tools": [],
+            "top_p": 1.0, "usage": usage}  # fmt: skip
 
 
 def _response_events(model: str, count: int, told: Told) -> Iterator[Asked]:

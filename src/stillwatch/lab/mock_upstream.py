@@ -39,9 +39,10 @@ class Seen:
 class MockUpstream:
     """The ASGI application."""
 
-    def __init__(self, remember: bool = True) -> None:
+    def __init__(self, remember: bool = True, usual: str = "") -> None:
         self.seen = Seen()
         self._remember = remember
+        self._usual = usual  # how it behaves when a request says nothing
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -62,7 +63,9 @@ class MockUpstream:
     async def _behave(
         self, scope: dict[str, Any], headers: dict[str, str], body: bytes, receive: Receive, send: Send
     ) -> None:
-        told = dict(word.partition("=")[::2] for word in headers.get("mock", "").replace(" ", "").split(",") if word)
+        told = dict(
+            word.partition("=")[::2] for word in headers.get("mock", self._usual).replace(" ", "").split(",") if word
+        )
         path = scope["path"]
         anthropic = "anthropic-version" in headers
         if "silent" in told:
@@ -147,6 +150,3 @@ async def _answer(send: Send, status: int, body: bytes, more: list[tuple[bytes, 
     headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(body)), *(more or [])]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-app = MockUpstream(remember=False)
