@@ -33,7 +33,7 @@ from pathlib import Path
 import psutil
 
 from stillwatch.apps.gateway.app import Gateway
-from stillwatch.apps.gateway.bare import AllowAll, KeepNothing
+from stillwatch.apps.gateway.bare import AllowAll, KeepNothing, bare_parts
 from stillwatch.apps.gateway.callers import Caller
 from stillwatch.apps.gateway.parts import Parts
 from stillwatch.apps.gateway.serving.supervisor import bind
@@ -61,7 +61,7 @@ class Server:
 def bare(config: Config) -> Parts:
     del config
     caller = Caller("benchmark", "key-1")
-    return Parts(AllowAll(), KeepNothing(), lambda key, _: caller if key == KEY else None)
+    return bare_parts(AllowAll(), KeepNothing(), lambda key, _: caller if key == KEY else None)
 
 
 def serve_gateway(config: Config, build: str, address: str) -> None:

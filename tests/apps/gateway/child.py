@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-from stillwatch.apps.gateway.bare import AllowAll, KeepNothing
+from stillwatch.apps.gateway.bare import AllowAll, KeepNothing, bare_parts
 from stillwatch.apps.gateway.callers import Caller
 from stillwatch.apps.gateway.parts import Parts, Watched
 from stillwatch.apps.gateway.serving.supervisor import Background, Program, Supervisor
@@ -31,12 +32,8 @@ def build(config: Config) -> Parts:
         keys.update(found)
 
     load()
-    return Parts(
-        AllowAll(),
-        KeepNothing(),
-        lambda key, now: Caller(keys[key]) if key in keys else None,
-        watched=(Watched("keys", lambda: (config.data / KEYS).stat().st_mtime_ns, load),),
-    )
+    parts = bare_parts(AllowAll(), KeepNothing(), lambda key, now: Caller(keys[key]) if key in keys else None)
+    return replace(parts, watched=(Watched("keys", lambda: (config.data / KEYS).stat().st_mtime_ns, load),))
 
 
 def beside(config: Config) -> None:

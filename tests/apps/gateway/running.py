@@ -15,8 +15,9 @@ import uvicorn
 
 from stillwatch.actions.decision import ALLOWED, Decision
 from stillwatch.apps.gateway.app import Gateway
+from stillwatch.apps.gateway.bare import bare_parts
 from stillwatch.apps.gateway.callers import Caller
-from stillwatch.apps.gateway.parts import Parts, Passage
+from stillwatch.apps.gateway.parts import Passage
 from stillwatch.apps.gateway.seams import Arrival, Outcome, RecordingFailed
 from stillwatch.apps.gateway.serving.worker import make_server
 from stillwatch.apps.gateway.settings import Config, load_config
@@ -124,10 +125,12 @@ def stack(folder: Path, more: str = "", upstream_more: str = "", change: Callabl
           **parts: Any) -> Iterator[Stack]:  # fmt: skip
     """A whole stack, from a gateway.toml on."""
     mock, remembering = MockUpstream(), Remembering()
-    given = Parts(remembering, remembering, lambda key, now: CALLERS.get(key), observe=remembering.observe)
+    given = bare_parts(remembering, remembering, lambda key, now: CALLERS.get(key))
     with served(mock) as upstream:
         config = load_config(write_config(folder, upstream, more, upstream_more))
-        gateway = Gateway(change(config) if change else config, replace(given, **parts))
+        gateway = Gateway(
+            change(config) if change else config, replace(given, **({"observe": remembering.observe} | parts))
+        )
         server = make_server(gateway)
         server.config.timeout_graceful_shutdown = 1
         with running(server) as url:

@@ -32,7 +32,7 @@ def test_a_refusal_says_why_and_where_to_appeal_and_asks_nobody(gateway: Stack) 
     decide(gateway, ActionKind.DENY, refused=True, status=403)
     answer, told = ask(gateway.url)
     error = json.loads(told)["error"]
-    assert (answer.status, answer.headers["stillwatch-reason"], error["code"]) == (403, "R7", "R7")
+    assert (answer.status, answer.headers["x-stillwatch-reason"], error["code"]) == (403, "R7", "R7")
     assert (error["appeal"], error["exchange_id"]) == ("https://x.test/appeal", gateway.parts.kept[0][0].exchange_id)
     assert (gateway.parts.outcome().status, gateway.mock.seen.requests) == (403, 0)
 
@@ -51,10 +51,13 @@ def test_a_limit_tells_the_sdk_when_to_come_again(gateway: Stack) -> None:
 def test_an_altered_answer_says_so_unless_the_policy_opts_out(gateway: Stack) -> None:
     decide(gateway, ActionKind.LOWER_OUTPUT, max_output_tokens=50)
     answer, _ = ask(gateway.url)
-    assert (answer.headers["stillwatch-altered"], answer.headers["stillwatch-reason"]) == ("lower-output=50", "R7")
+    assert (answer.headers["x-stillwatch-altered"], answer.headers["x-stillwatch-reason"]) == (
+        "max-output-tokens=50",
+        "R7",
+    )
     assert json.loads(gateway.mock.seen.last["body"])["max_completion_tokens"] == 50
     decide(gateway, ActionKind.LOWER_OUTPUT, max_output_tokens=50, announce=False)
-    assert ask(gateway.url)[0].headers["stillwatch-altered"] is None
+    assert ask(gateway.url)[0].headers["x-stillwatch-altered"] is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_thoughts_are_dropped_so_that_anthropics_client_sees_a_sound_answer(gate
         if stream:
             with client.messages.stream(**MESSAGE, **more) as events:
                 answer = events.get_final_message()
-            assert events.response.headers["stillwatch-altered"] == "drop-reasoning"
+            assert events.response.headers["x-stillwatch-altered"] == "dropped=reasoning"
         else:
             answer = client.messages.create(**MESSAGE, **more)  # type: ignore[assignment]
     assert [block.type for block in answer.content] == ["text", "tool_use"]
@@ -125,7 +128,7 @@ def test_reasoning_is_dropped_so_that_openais_client_sees_a_sound_response(gatew
 def test_reasoning_and_logprobs_are_dropped_from_a_completion(gateway: Stack, stream: bool) -> None:
     decide(gateway, ActionKind.DROP_LOGPROBS, drop=ALL)
     answer, told = ask(gateway.url, {**ASKED, "stream": stream}, mock="thinking,logprobs")
-    assert answer.headers["stillwatch-altered"] == "drop-logprobs, drop-reasoning"
+    assert answer.headers["x-stillwatch-altered"] == "dropped=logprobs, dropped=reasoning"
     assert bodies.THOUGHT.encode() not in told
     assert b'"logprob":' not in told
     assert (b"w4" if stream else bodies.TEXT.encode()) in told

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from stillwatch.apps.gateway import settings
 from stillwatch.apps.gateway.app import Gateway
-from stillwatch.apps.gateway.bare import AllowAll, KeepNothing
-from stillwatch.apps.gateway.parts import Parts
+from stillwatch.apps.gateway.bare import AllowAll, KeepNothing, bare_parts
 from stillwatch.apps.gateway.settings import Config, load_config
 from stillwatch.model import UsageError
 from tests.apps.gateway.running import write_config
@@ -25,7 +24,7 @@ UPSTREAM = "http://127.0.0.1:9"
 def wrong(folder: Path, more: str = "", upstream_more: str = "") -> str:
     path = write_config(folder, UPSTREAM, more, upstream_more)
     with pytest.raises(UsageError) as raised:
-        Gateway(load_config(path), Parts(AllowAll(), KeepNothing(), lambda key, now: None))
+        Gateway(load_config(path), bare_parts(AllowAll(), KeepNothing(), lambda key, now: None))
     return str(raised.value)
 
 

@@ -21,7 +21,7 @@ from stillwatch.apps.gateway.callers import Authenticator, Caller, ClientKeys, G
 from stillwatch.apps.gateway.exchange import Exchange, Receive, Send, logger
 from stillwatch.apps.gateway.headers import as_mapping
 from stillwatch.apps.gateway.origin import Origins
-from stillwatch.apps.gateway.parts import Parts, Watched
+from stillwatch.apps.gateway.parts import Parts, Passage, Watched
 from stillwatch.apps.gateway.relay import NOT_KEPT, Asked, Relay
 from stillwatch.apps.gateway.seams import Arrival, RecordingFailed
 from stillwatch.apps.gateway.settings import Config
@@ -50,6 +50,11 @@ class Gateway:
     def watched(self) -> tuple[Watched, ...]:
         """What is loaded again when it changes."""
         return (*self.parts.watched, *self._watched)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being answered now."""
+        return self._in_flight
 
     def open(self) -> None:
         """Make the client for upstreams."""
@@ -104,14 +109,15 @@ class Gateway:
         endpoint = self._endpoint(scope, headers)
         now = self.parts.now()
         caller = self._auth.caller(headers, now)
-        body, asked = await self._body(endpoint, headers, receive)
-        row = read_asked(asked, self._name) if body is not None else NOTHING
+        body = await self._body(headers, receive)
+        began = self.parts.clock()
+        asked = parse_request(body) if endpoint.body else {}
+        row = read_asked(asked, self._name) if endpoint.body else NOTHING
         route = self._routes.find(endpoint.api, row.get("model", ""))
         if endpoint.own and route.holds_key:
             raise Refused(404, "not_relayed", "Stored responses are not relayed: all accounts share the gateway's key.")
         arrival = self._arrival(endpoint, caller, _Seen(scope, headers, now), row, route.told.channel)
-        exchange = Exchange(self.parts, endpoint, arrival, send)
-        exchange.passage.upstream = route.told.name
+        exchange = Exchange(self.parts, endpoint, arrival, send, Passage(began, upstream=route.told.name))
         if exchange.decision.effect.refused:
             await self._refuse(exchange)
             return
@@ -121,7 +127,7 @@ class Gateway:
         url = self._routes.url(route, scope["raw_path"].decode("ascii"), scope["query_string"])
         exchange.watch(receive)
         assert self._relay is not None, "open() comes first"
-        await self._relay.carry(exchange, Asked(scope["method"], url, onward, body, asked, route))
+        await self._relay.carry(exchange, Asked(scope["method"], url, onward, body or None, asked, route))
 
     def _endpoint(self, scope: Scope, headers: dict[bytes, bytes]) -> Endpoint:
         if self._in_flight > self.config.limits.in_flight:
@@ -132,10 +138,8 @@ class Gateway:
             raise Refused(found, "not_relayed" if found == 404 else "method_not_allowed", why)
         return found
 
-    async def _body(
-        self, endpoint: Endpoint, headers: dict[bytes, bytes], receive: Receive
-    ) -> tuple[bytes | None, dict[str, Any]]:
-        """Return the body and what it holds; the body is None where the method has none."""
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """Return the body; a Refused where it is encoded or too long."""
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise Refused(415, "encoded_body", "Send the body without content-encoding.", close=True)
         most = self.config.limits.request_bytes
@@ -143,14 +147,12 @@ class Gateway:
         if length is not None and int(length) > most * DISCARD:
             raise _too_long(most)
         message = await _received(receive)
-        body = message["body"]
+        body: bytes = message["body"]
         if message["more_body"]:
             body = await _rest_of_body(body, receive, most)
         elif len(body) > most:
             raise _too_long(most)
-        if not endpoint.body:
-            return (body or None), {}
-        return body, parse_request(body)
+        return body
 
     def _arrival(self, endpoint: Endpoint, caller: Caller, seen: _Seen, row: dict[str, Any], channel: str) -> Arrival:
         headers, now = seen.headers, seen.now

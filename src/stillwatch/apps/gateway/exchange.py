@@ -26,10 +26,11 @@ class Exchange:
     __slots__ = ("_closed", "arrival", "decision", "endpoint", "listener", "parts", "passage", "send", "status", "task",
                  "watcher")  # fmt: skip
 
-    def __init__(self, parts: Parts, endpoint: Endpoint, arrival: Arrival, send: Send) -> None:
-        self.parts, self.endpoint, self.arrival, self.send = parts, endpoint, arrival, send
+    def __init__(self, parts: Parts, endpoint: Endpoint, arrival: Arrival, send: Send, passage: Passage) -> None:
+        self.parts, self.endpoint, self.arrival, self.send, self.passage = parts, endpoint, arrival, send, passage
+        before = parts.clock()
         self.decision: Decision = parts.decider.decide(arrival)
-        self.passage = Passage(parts.clock())
+        passage.deciding = parts.clock() - before
         self.status = 0  # of the answer, once its head was sent
         self.listener: Listener | None = None  # of the answer, when it is a stream
         self.task: asyncio.Task[Any] | None = None

@@ -8,25 +8,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from stillwatch.actions.decision import ALTERS, ActionKind, Decision
-from stillwatch.apps.gateway.apis.errors import JSON, Answer, error_body
+from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.apis.errors import Answer
 from stillwatch.apps.gateway.callers import FindKey
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder
-
-ALTERED_HEADER = b"stillwatch-altered"
-REASON_HEADER = b"stillwatch-reason"
 
 
 @dataclass(slots=True)
 class Passage:
-    """How an exchange went in time, in seconds of a clock that only runs forward."""
+    """How an exchange went in time. Moments are seconds of a clock that only runs forward."""
 
-    began: float
-    first_byte: float | None = None  # of the upstream's answer
+    began: float  # the request was there
+    deciding: float = 0.0  # seconds that the decision took
+    asked: float | None = None  # the request went upstream
+    first_byte: float | None = None  # the head of the upstream's answer came
+    answered: float | None = None  # its end came
     ended: float = 0.0
     upstream: str = ""
     left: bool = False  # the client hung up first
-    broken: str = ""  # what cut the answer short: upstream, timeout, recording, drain
+    broken: str = ""  # code of what cut the answer short
+
+    @property
+    def whole(self) -> float:
+        """Seconds from the request to the end."""
+        return self.ended - self.began
+
+    @property
+    def added(self) -> float:
+        """Seconds that the gateway itself took: before the upstream was asked, and after it had answered."""
+        if self.asked is None:
+            return self.whole
+        return self.asked - self.began + (self.ended - self.answered if self.answered is not None else 0.0)
 
 
 class Refuse(Protocol):
@@ -53,33 +65,6 @@ class Watched:
     load: Callable[[], None]
 
 
-def tell_refusal(decision: Decision, api: str, exchange_id: str) -> Answer:
-    """Return a refusal with its reason code, and where to appeal."""
-    status = decision.effect.status if decision.effect.status >= 400 else 403
-    more: dict[str, object] = {"appeal": decision.appeal, "exchange_id": exchange_id}
-    message = decision.message or "The operator's policy does not allow this request."
-    body = error_body(api, status, decision.reason or decision.action, message, {k: v for k, v in more.items() if v})
-    headers = [JSON, (b"content-length", b"%d" % len(body)), (REASON_HEADER, _header(decision.reason))]
-    if decision.effect.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % decision.effect.retry_after))
-    return Answer(status, tuple(headers), body)
-
-
-def announce_alteration(decision: Decision) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers that say what was altered and why."""
-    effect = decision.effect
-    done = [f"drop-{each}" for each in sorted(effect.drop)]
-    if effect.max_output_tokens is not None:
-        done.append(f"{ActionKind.LOWER_OUTPUT}={effect.max_output_tokens}")
-    if decision.action in ALTERS and not done:
-        done.append(decision.action)
-    return (ALTERED_HEADER, ", ".join(done).encode()), (REASON_HEADER, _header(decision.reason))
-
-
-def _header(text: str) -> bytes:
-    return "".join(letter for letter in text if letter.isascii() and letter.isprintable()).encode()
-
-
 def now_micros() -> int:
     """Return the time of day in µs since 1970, UTC."""
     return time.time_ns() // 1_000
@@ -101,8 +86,8 @@ class Parts:
     decider: Decider
     recorder: Recorder
     find_key: FindKey
-    refuse: Refuse = tell_refusal
-    announce: Announce = announce_alteration
+    refuse: Refuse
+    announce: Announce  # headers of an answer that was altered
     observe: Observe = _unwatched  # metrics and logs
     checks: Mapping[str, Check] = field(default_factory=dict)  # readiness: "" where all is well, else what is wrong
     watched: tuple[Watched, ...] = ()

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 
 from stillwatch.apps.gateway.apis.dropping import DroppingStream, drop_from_answer
 from stillwatch.apps.gateway.apis.endpoints import STORED_RESPONSE
@@ -75,13 +76,14 @@ class Relay:
         body, most = asked.body, exchange.decision.effect.max_output_tokens
         if most is not None and body is not None:
             body = lower_output(body, asked.fields, exchange.endpoint, most)
+        exchange.passage.asked = exchange.parts.clock()
         try:
             response = await self._session.request(
                 asked.method, asked.url, data=body, headers=asked.headers, ssl=asked.route.tls, allow_redirects=False
             )
         except TimeoutError:
             raise Refused(504, "upstream_timeout", "The upstream did not answer in time.") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             logger.warning("upstream-failed", extra={"upstream": asked.route.told.name, "kind": type(error).__name__})
             raise Refused(502, "upstream_unreachable", "The upstream could not be reached, or broke off.") from None
         except ValueError:
@@ -111,6 +113,7 @@ class Relay:
     async def _pass_on_whole(self, exchange: Exchange, response: aiohttp.ClientResponse) -> None:
         """A JSON answer: read, recorded, and only then sent."""
         body = await self._read(response)
+        exchange.passage.answered = exchange.parts.clock()
         effect, dropped = exchange.decision.effect, REFRAMED
         plain = _decoded(body, response.headers.get("content-encoding", ""), self._most)
         outcome = self._outcome(response.status, plain)
@@ -144,6 +147,7 @@ class Relay:
             if rewriting is not None:
                 piece = _rewritten(rewriting, piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+        exchange.passage.answered = exchange.parts.clock()
         if not listener.ended and _until_closed(response):
             raise Refused(502, "upstream_broken", "The upstream broke off.")  # nothing else tells it from an end
         exchange.close(self._heard(exchange, listener))
@@ -182,7 +186,7 @@ class Relay:
             piece: bytes = await read()
         except TimeoutError:
             raise Refused(504, "upstream_timeout", "The upstream fell silent in the middle of its answer.") from None
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, HttpProcessingError, OSError):
             raise Refused(502, "upstream_broken", "The upstream broke off in the middle of its answer.") from None
         return piece
 

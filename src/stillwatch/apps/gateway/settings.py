@@ -144,16 +144,33 @@ class Timeouts(Table):
     unready: float = Field(0, ge=0, le=600, description="serve on after readiness went false, so that balancers see it")
 
 
+class Kafka(Table):
+    """A topic that gets every kept exchange too."""
+
+    brokers: str = Field(description="host:port, parted by commas")
+    topic: str = Field(description="its name")
+    config: dict[str, str | int | float | bool] = Field({}, description="further settings of librdkafka")
+
+
 class Recording(Table):
-    """How exchanges are kept."""
+    """How exchanges are kept: in `exchanges` inside `data`."""
 
     text: Literal["sketch", "keep"] = Field(
         "sketch", description="`sketch`: text is dropped once sketched; `keep`: prompts and answers are kept"
     )
+    text_max_age: Seconds = Field(3_600, description="seconds that prompts may wait for the watcher; then they go")
     on_failure: Literal["closed", "open"] = Field(
-        "closed", description="what cannot be kept: is not answered (503), or is answered and counted"
+        "closed", description="what cannot be kept: is not answered (503), or is answered and counted as lost"
     )
-    sync: bool = Field(False, description="wait for the disk at each exchange: survives a loss of power too")
+    fsync: Literal["none", "interval", "every"] = Field(
+        "interval", description="what a loss of power may cost: what the disk had not got, an interval, nothing"
+    )
+    fsync_seconds: Seconds = Field(1, description="the interval")
+    rotate_bytes: int = Field(32 << 20, ge=4_096, description="size from which a worker begins a new spool file")
+    rotate_seconds: Seconds = Field(10, description="age from which it does: how late the watcher sees an exchange")
+    free_bytes: int = Field(256 << 20, ge=0, description="free space below which the disk counts as full")
+    slow_seconds: Seconds = Field(0.5, description="a write that takes longer: the disk counts as too slow")
+    kafka: Kafka | None = Field(None, description="a topic that gets every kept exchange too: see below")
 
 
 class Live(Table):

@@ -26,7 +26,7 @@ ENDS = {
     RESPONSES: (*LAST_OF_RESPONSE, b"event: error"),
     MESSAGES: (b"event: message_stop", b"event: error"),
 }  # fmt: skip
-COUNTED = {CHAT: b'"delta"', MESSAGES: b"content_block_delta", RESPONSES: b"_text.delta"}
+COUNTED = {CHAT: b'"delta"', MESSAGES: b'"content_block_delta"', RESPONSES: b'_text.delta"'}
 decode = msgspec.json.Decoder().decode
 
 
