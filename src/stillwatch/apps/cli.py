@@ -24,6 +24,7 @@ import stillwatch as sw
 from stillwatch.apps import terminal
 from stillwatch.apps.control import actions, keys, ledger
 from stillwatch.apps.policy import command as policy_commands
+from stillwatch.apps.gateway.command import gateway
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -254,6 +255,9 @@ def signals(as_json: AsJson = False) -> None:
 def version() -> None:
     """Print the version."""
     print(sw.__version__)
+
+
+app.command()(gateway)
 
 
 def main() -> None:

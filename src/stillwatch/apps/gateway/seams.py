@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +35,7 @@ class Arrival:
     api_key_id: str | None = None
     channel: str | None = None
     artefacts_in: tuple[str, ...] = ()  # keyed hashes
+    claims: Mapping[str, str] | None = None  # what a signed header says of the account: columns of the accounts table
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from docs.anthropic.com/en/api/messages; OpenTelemetry messages with `parts`, fr
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from stillwatch.ingest.adapters.base import Record, Row, as_json, drop_empty, first_of, hash_handle
@@ -100,8 +101,11 @@ def tool_names(tools: Any) -> list[str] | None:
     return found or None
 
 
-def read_request(body: Record) -> Row:
-    """Return what the body of a request says: of chat or text completions, of responses, or of messages."""
+def read_request(body: Record, name: Callable[[str], str] = hash_handle) -> Row:
+    """Return what the body of a request says: of chat or text completions, of responses, or of messages.
+
+    `name` gives what stands for an opaque handle.
+    """
     asked = first_of(body, *INNER)
     handles = [*handles_in(asked), *([body["previous_response_id"]] if body.get("previous_response_id") else [])]
     row = _converse(asked, first_of(body, "system", "instructions"))
@@ -112,13 +116,13 @@ def read_request(body: Record) -> Row:
         "temperature": body.get("temperature"),
         "n": body.get("n"),
         "stream": body.get("stream"),
-        "artefacts_in": [hash_handle(each) for each in handles],
+        "artefacts_in": [name(each) for each in handles],
     }
     return drop_empty(row)
 
 
-def read_answer(body: Record) -> Row:
-    """Return what the body of a response says, of the same interfaces."""
+def read_answer(body: Record, name: Callable[[str], str] = hash_handle) -> Row:
+    """Return what the body of a response says, of the same interfaces; `name` as above."""
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     choices = body.get("choices")
@@ -132,7 +136,7 @@ def read_answer(body: Record) -> Row:
         "input_tokens": _tokens_in(usage),
         "output_tokens": first_of(usage, "output_tokens", "completion_tokens"),
         "response": text_of(said),
-        "artefacts_out": [hash_handle(each) for each in dict.fromkeys(handles)],
+        "artefacts_out": [name(each) for each in dict.fromkeys(handles)],
     }
     return drop_empty(row)
 
@@ -150,7 +154,7 @@ def _collect_handles(value: Any, found: list[str]) -> None:
             _collect_handles(each, found)
     elif isinstance(value, dict):
         if value.get("type") in OPAQUE:
-            found += [value[name] for name in HANDLES if isinstance(value.get(name), str)]
+            found += [held for name in HANDLES if isinstance(held := value.get(name), str) and held]
         for name in WITHIN:
             if name in value:
                 _collect_handles(value[name], found)
