@@ -5,6 +5,7 @@ from __future__ import annotations
 from stillwatch.lab.evaluate import (
     calibration,
     evasions,
+    failover,
     february,
     headline,
     lag,
@@ -23,6 +24,7 @@ PARTS: tuple[Part, ...] = (
     lookalikes.PART,
     rivals.PART,
     lag.PART,
+    failover.PART,
     evasions.PART,
     partial.PART,
     calibration.PART,
