@@ -11,6 +11,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -116,8 +117,8 @@ def main() -> None:
         sketch = Sketcher(KEY, FixedCounts.of(*held))
         for size in SIZES:
             texts = prompts(size, 300, rng)
-            alone, worst = cpu_us(lambda text: sketch(text, None), texts, seconds)
-            both, _ = cpu_us(lambda text: sketch(text, system), texts, seconds)
+            alone, worst = cpu_us(partial(sketch, system_prompt=None), texts, seconds)
+            both, _ = cpu_us(partial(sketch, system_prompt=system), texts, seconds)
             print(f"{size:>7} {log2_size:>5} {alone:>11.1f} {both:>19.1f} {worst:>12.1f}")
             if size == 4_000:
                 print(f"{'':>13} bar of {BAR_US:.0f} µs {'met' if alone <= BAR_US else 'NOT MET'}")

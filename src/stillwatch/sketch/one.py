@@ -66,7 +66,7 @@ class FixedCounts:
     @classmethod
     def of(cls, prompts: TemplateCounts, systems: TemplateCounts) -> FixedCounts:
         """Take counts in memory; they must not change afterwards."""
-        return cls(prompts.as_kernels_take_it(), systems.as_kernels_take_it())
+        return cls(*(_fixed(*each.as_kernels_take_it()) for each in (prompts, systems)))
 
     @classmethod
     def nothing(cls, key: SketchKey) -> FixedCounts:
@@ -100,6 +100,12 @@ def write_counts(prompts: TemplateCounts, systems: TemplateCounts, folder: Path)
         np.save(folder / f"{name}.npy", counts.counters)
         about[name] = {"log2_size": counts.log2_size, "load": counts.load, "slack": counts.slack}
     (folder / "counts.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+
+
+def _fixed(counters: npt.NDArray[np.int32], *rest: Any) -> tuple[Any, ...]:
+    view = counters.view()
+    view.flags.writeable = False  # as mapped ones: the kernels are compiled once
+    return view, *rest
 
 
 def _as_taken(path: Path, about: dict[str, int]) -> tuple[Any, ...]:

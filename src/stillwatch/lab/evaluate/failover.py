@@ -33,18 +33,18 @@ VERIFY = Decision(
 
 
 def enforcing_rule(asked: Attributes) -> Decision:
-    """Ask for verification whoever goes on with a known campaign.
+    """Ask for verification whoever goes on with a known campaign: its members, and who takes over from them.
 
-    Its members; whoever sends its template and shows one more of its families, or a handle of its accounts; and whoever
-    sends its template from a very new account behind which no business stands and which was not verified since. A
-    licence, and a verification that was asked for and given, end the matter.
+    Who takes over sends a template that is the campaign's alone, and shows one more of its families or is very new.
+    Customers with a name, a licence or a declared use are left alone, as is whoever verified itself when asked to.
     """
-    if asked.licensed or asked.verified_since >= 0:
+    if asked.licensed or asked.declared_use or asked.verification == "business" or asked.verified_since >= 0:
         return ALLOWED
-    member = asked.member and asked.verdict == "distillation"
-    more = asked.match_artefact or (asked.match_content and asked.match_families > 1)
-    new = 0 <= asked.account_age_days < VERY_NEW and asked.verification != "business"
-    return VERIFY if member or more or (asked.match_content and new) else ALLOWED
+    if asked.verdict == "watch" or not (asked.verdict == "distillation" or asked.campaign_approved):
+        return ALLOWED
+    new = 0 <= asked.account_age_days < VERY_NEW
+    successor = asked.match_content and (asked.match_families > 1 or asked.match_artefact or new)
+    return VERIFY if asked.member or successor else ALLOWED
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,21 +61,21 @@ class Gateway:
     enforcing: Callable[[int], bool] = lambda _: True
     sent: list[Sent] = field(default_factory=list)
     _segments: int = 0
-    _now: int = 0
+    now: int = 0  # µs: the time of the request, or of the window, that is under way
     _asked: Attributes = field(default_factory=Attributes)  # of the last request
 
     def __post_init__(self) -> None:
         key = SketchKey.from_secret(DEFAULT_SECRET)
         self._facts = facts_of(self.tables)
         self.follower = Follower(self.folder / "index", key)
-        wiring = Wiring(self._noting, self._facts.get, approved=lambda _: self.enforcing(self._now))
+        wiring = Wiring(self._noting, self._facts.get, approved=lambda _: self.enforcing(self.now))
         self.decider = LiveDecider(self.follower, wiring)
         self.live = LivePlan(
             segments=self.folder / "segments",
             state=self.folder / "state",
             out=self.folder / "out",
             index=self.folder / "index",
-            accounts=lambda: until(self.tables, self._now).accounts,
+            accounts=lambda: until(self.tables, self.now).accounts,
             licences=lambda: self.tables.licences,
             settings=sw.Settings(secret=DEFAULT_SECRET),
             every=1,
@@ -98,7 +98,7 @@ class Gateway:
         recorded = []
         for row in rows.to_pylist():
             arrival = arrival_of(row)
-            self._now = arrival.ts
+            self.now = arrival.ts
             decision = self.decider.decide(arrival)
             refused = decision.effect.refused and self.enforcing(arrival.ts)
             if refused:
@@ -113,7 +113,7 @@ class Gateway:
 
     def conclude(self, end: int) -> None:
         """Let the watcher fold what was recorded as one window that ends at `end`, and go over to its index."""
-        self._now = end
+        self.now = end
         plan, store, source = prepare(replace(self.live, every=end))  # one window holds all that came since the last
         watcher = Watcher(plan, store, lambda: end)
         for each in watcher.sweep(end, Outages(1)):

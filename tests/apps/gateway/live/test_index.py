@@ -34,11 +34,11 @@ def test_the_campaign_with_most_families_is_named() -> None:
     assert not match.continues  # nothing of what it asks is the campaign's
 
 
-def test_one_soft_edge_continues_nothing() -> None:
-    for value in (("frame", 11), ("ip", "198.51.100.7")):
+def test_a_template_goes_on_with_the_work_and_an_address_does_not() -> None:
+    for value, continues in ((("frame", 11), True), (("ip", "198.51.100.7"), False)):
         match = index(VALUES, campaigns=TWO).match(names(value), NEWCOMER, NOW)
         assert match is not None
-        assert not match.continues
+        assert (match.count, match.continues) == (1, continues)
 
 
 def test_a_stranger_matches_nothing() -> None:

@@ -215,7 +215,7 @@ def _registered(arrival: Arrival, sketch: RequestSketch, facts: AccountFacts | N
 def _concluded(index: Index, member: Member | None, match: Match | None) -> dict[str, Any]:
     """What detection concluded about the account; else, of the campaign that its request goes on with.
 
-    Whoever shows one soft edge of a campaign is not called what the campaign is called.
+    Whoever shows no more than an address or a card of a campaign is not called what the campaign is called.
     """
     held = match if member is None else member
     if held is None:

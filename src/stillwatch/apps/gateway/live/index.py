@@ -99,8 +99,8 @@ class Match:
 
     @property
     def continues(self) -> bool:
-        """Whether the request goes on with the campaign's work, by more than one soft edge."""
-        return self.artefact or (self.content and self.count > 1)
+        """Whether the request goes on with the campaign's work: an address or a card does not say what it is for."""
+        return self.content or self.artefact
 
 
 @dataclass(frozen=True, slots=True)
