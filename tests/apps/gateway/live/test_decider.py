@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,3 +156,11 @@ def test_a_request_that_is_settled_without_having_been_decided_does_no_harm(tmp_
 def test_it_is_a_decider_as_the_gateway_wants_one(tmp_path: Path) -> None:
     decider: Decider = Desk(tmp_path, Index()).decider
     assert decider.decide(arrival()) is ALLOWED
+
+
+def test_a_worker_loads_neither_the_engine_nor_the_detector() -> None:
+    """Each of several workers would hold a hundred megabytes more, and start seconds later."""
+    heavy = "{'duckdb', 'ibis', 'networkit', 'pandas', 'stillwatch.apps.detect'} & set(sys.modules)"
+    code = f"import sys; import stillwatch.apps.gateway.live.decider; print({heavy})"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "set()"

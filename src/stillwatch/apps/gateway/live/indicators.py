@@ -255,7 +255,8 @@ def _artefacts(engine: Engine, seen: Examined, concluded: _Concluded, rows: _Row
     late = table.filter(
         (table.ts >= population.end - KEPT_DAYS["artefact"] * DAY_US) & (table.artefacts_out.length() > 0)
     )
-    minted = late.inner_join(keys, "account_key").select("account_key", "ts", artefact=late.artefacts_out.unnest())
+    minted = late.inner_join(keys, "account_key")
+    minted = minted.select("account_key", "ts", artefact=minted.artefacts_out.unnest())
     minted = minted.group_by("artefact").agg(account_key=minted.account_key.min(), ts=minted.ts.max())
     found = engine.arrow(minted.order_by([minted.ts.desc(), "artefact"]).limit(MOST_ARTEFACTS))
     accounts = _places(population, found["account_key"].cast(pa.int64()).to_numpy())

@@ -6,6 +6,7 @@ behind: the index that workers match against, the verdicts in the control plane,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,6 +77,11 @@ def prepare(live: LivePlan, tell: Callable[[str], None] = lambda _: None) -> tup
     # keep=0: a segment is text, and goes as soon as it is folded. behind=1: who is late takes all that waits at once.
     plan = Plan((source,), conclude, live.out, grid=grid, keep=0, behind=1, also=also)
     return plan, store, source
+
+
+def this_world(tell: Callable[[str], None], verdicts: Callable[[Verdicts], None] = lambda _: None) -> Surroundings:
+    """Return the machine's clock, for a watcher that runs for real."""
+    return Surroundings(lambda: time.time_ns() // 1_000, lambda wait: time.sleep(wait / SECOND), verdicts, tell)
 
 
 def watch_gateway(live: LivePlan, world: Surroundings, poll: int = POLL) -> None:
