@@ -21,6 +21,7 @@ from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
 from stillwatch.sketch.intent import CAPABILITIES, read_intent
 from stillwatch.sketch.named import keys_of
+from stillwatch.sketch.one import LIKELY, SYSTEM
 from stillwatch.sketch.tallies import tally
 from stillwatch.sketch.templates import TemplateCounts, key_prompts
 from stillwatch.sketch.text import SketchKey, distinct_texts, hash_strings
@@ -30,12 +31,10 @@ PASSED_ON = (
     "n", "stream", "ip", "asn", "country", "user_agent", "tls_fingerprint", "channel", "status", "artefacts_out",
     "artefacts_in",
 )  # fmt: skip
-SYSTEM = 0x5157_7177_1357_1357
 AGENTIC = CAPABILITIES.index("agentic")
 MANY = 1_000_000  # exchanges from which the smaller count sketch loses templates (benchmarks/sketch.py)
 SMALL, LARGE = 24, 26  # log2 of counters: 64 MB and 256 MB a thread
 SYSTEMS = 22  # system prompts are few and repeated
-LIKELY = 500  # permille: a classifier's even odds
 
 MADE = pa.schema(
     [

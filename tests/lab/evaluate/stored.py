@@ -114,6 +114,11 @@ def data() -> dict[str, dict[str, Any]]:
             "last": 40_000,
             "day": {"seconds": 9.0, "cpu": 12.0, "stages": {"ingest": 0.3, "sketch": 0.9, "judge": 6.0}, "accused": ["a", "b"]},
             "batch": {"seconds": 40.0, "cpu": 60.0, "stages": {"ingest": 3.0, "sketch": 9.0, "judge": 8.0}, "accused": ["a"]},
+        "failover": {
+            "second": {"accounts": 40, "exchanges": 900, "leaked": 4, "decided_first": 39, "matched_first": 40},
+            "innocent": {"accounts": 700, "exchanges": 9_000, "denied": 1, "matched_twice": 2},
+            "classes": {"framed": {"sent": 90, "matched": 3, "denied": 1}},
+            "campaigns": {"G-failover": {"sent": 950, "refused": 940}},
         },
         "evasions": {
             "scenarios": ["a_reasoning"],

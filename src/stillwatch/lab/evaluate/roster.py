@@ -5,6 +5,7 @@ from __future__ import annotations
 from stillwatch.lab.evaluate import (
     calibration,
     evasions,
+    failover,
     february,
     headline,
     incremental,
@@ -25,6 +26,7 @@ PARTS: tuple[Part, ...] = (
     rivals.PART,
     lag.PART,
     incremental.PART,
+    failover.PART,
     evasions.PART,
     partial.PART,
     calibration.PART,
