@@ -5,6 +5,7 @@ The client is told by a header; `refusing.altered` says what it reads.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +13,14 @@ from typing import Any
 from stillwatch.actions.decision import Effect
 from stillwatch.apps.gateway.plugs.answers import Events, as_event, data_of
 from stillwatch.apps.gateway.plugs.reading import as_object
+from stillwatch.apps.gateway.plugs.stripping import get, is_thought, put, strip
 
-LIMITS = {  # the field that bounds an answer, the one to set standing first
+LIMITS = {  # the fields that bound an answer, the one to set standing first
     "chat.completions": ("max_completion_tokens", "max_tokens"),
     "responses": ("max_output_tokens",),
     "messages": ("max_tokens",),
 }
-REASONING = ("reasoning", "reasoning_content", "reasoning_details", "thinking_blocks")  # of a message or its delta
-THOUGHTS = ("thinking", "redacted_thinking", "reasoning")  # types of blocks and items
+NUMBERED = (("index", "content_block"), ("output_index", "item"))  # the number of a block or item, and where it is
 
 
 def lower(asked: Mapping[str, Any], endpoint: str, most: int) -> dict[str, Any]:
@@ -39,33 +40,10 @@ def altered_request(body: bytes, endpoint: str, effect: Effect) -> bytes:
     return body if lowered == held else json.dumps(lowered).encode()
 
 
-def without(answer: Any, drop: frozenset[str]) -> Any:
-    """Return an answer's body, or any part of it, without what is dropped."""
-    if isinstance(answer, list):
-        return [without(each, drop) for each in answer if not (_is_thought(each) and "reasoning" in drop)]
-    if not isinstance(answer, dict):
-        return answer
-    kept = dict(answer)
-    if "reasoning" in drop:
-        for name in REASONING:
-            if name != "reasoning" or "content" in kept or "role" in kept:  # a response's own `reasoning` is a setting
-                kept.pop(name, None)
-    if "logprobs" in drop and "logprobs" in kept:
-        kept["logprobs"] = [] if isinstance(kept["logprobs"], list) else None
-    for name in ("choices", "message", "delta", "content", "output", "response"):
-        if isinstance(kept.get(name), list | dict):
-            kept[name] = without(kept[name], drop)
-    return kept
-
-
-def _is_thought(block: Any) -> bool:
-    return isinstance(block, dict) and block.get("type") in THOUGHTS
-
-
 def altered_answer(body: bytes, drop: frozenset[str]) -> bytes:
     """Return the JSON body of an answer without what is dropped; what is no object stays as it is."""
-    held = as_object(body)
-    return json.dumps(without(held, drop), ensure_ascii=False).encode() if held and drop else body
+    held = as_object(body) if drop else {}
+    return json.dumps(strip(held, drop), ensure_ascii=False).encode() if held else body
 
 
 class EventFilter:
@@ -74,13 +52,15 @@ class EventFilter:
     def __init__(self, drop: frozenset[str]) -> None:
         self._drop = drop
         self._events = Events()
-        self._left: dict[str, set[int]] = {"index": set(), "output_index": set()}
+        self._left: dict[str, set[int]] = {number: set() for number, _ in NUMBERED}
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Return what of the stream may pass now."""
+    def feed(self, chunk: Any) -> Any:
+        """Return what may pass now, of bytes or of an object that stands for one event; None where nothing may."""
         if not self._drop:
             return chunk
-        return b"".join(self._pass(event) for event in self._events.feed(chunk))
+        if isinstance(chunk, bytes):
+            return b"".join(self._pass(event) for event in self._events.feed(chunk))
+        return strip(chunk, self._drop) if self._renumber(chunk) else None
 
     def rest(self) -> bytes:
         """Return what is left at the end."""
@@ -88,24 +68,25 @@ class EventFilter:
 
     def _pass(self, event: bytes) -> bytes:
         said = data_of(event)
-        if not said:
-            return event
-        made = self.alter(said)
-        return b"" if made is None else event if made == said else as_event(event, made)
+        made = copy.deepcopy(said)
+        if not self._renumber(made):
+            return b""
+        return event if strip(made, self._drop) == said else as_event(event, made)
 
-    def alter(self, said: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the data of an event as it may pass; None where it may not."""
-        kind = str(said.get("type", ""))
-        if "reasoning" in self._drop:
-            if kind.startswith("response.reasoning"):
-                return None
-            for name, holder in (("index", "content_block"), ("output_index", "item")):
-                if "choices" in said or not isinstance(at := said.get(name), int):
-                    continue
-                if _is_thought(said.get(holder)):
-                    self._left[name].add(at)
-                if at in self._left[name]:
-                    return None
-                said = {**said, name: at - sum(each < at for each in self._left[name])}
-        made: dict[str, Any] = without(said, self._drop)
-        return made
+    def _renumber(self, said: Any) -> bool:
+        """Say whether an event may pass, and give it the number that it then has."""
+        if "reasoning" not in self._drop or get(said, "choices") is not None:
+            return True
+        kind = get(said, "type")
+        if str(getattr(kind, "value", kind)).startswith("response.reasoning"):
+            return False
+        for number, holder in NUMBERED:
+            at = get(said, number)
+            if not isinstance(at, int):
+                continue
+            if is_thought(get(said, holder)):
+                self._left[number].add(at)
+            if at in self._left[number]:
+                return False
+            put(said, number, at - sum(each < at for each in self._left[number]))
+        return True

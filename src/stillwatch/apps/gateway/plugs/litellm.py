@@ -12,17 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stillwatch.actions.decision import ALTERS, Decision
-from stillwatch.apps.gateway.plugs.altering import LIMITS, lower
-from stillwatch.apps.gateway.plugs.answers import outcome_of
+from stillwatch.apps.gateway.plugs.altering import LIMITS, EventFilter, lower
+from stillwatch.apps.gateway.plugs.calls import (
+    arrival_of_call,
+    arrival_of_log,
+    is_of_a_client,
+    outcome_of_call,
+    status_of_call,
+)
 from stillwatch.apps.gateway.plugs.client import AsyncClient
-from stillwatch.apps.gateway.plugs.objects import ObjectFilter, strip
-from stillwatch.apps.gateway.plugs.paths import NAMES, place_of
-from stillwatch.apps.gateway.plugs.reading import ANONYMOUS, fields_of, new_id, now
 from stillwatch.apps.gateway.plugs.refusing import ALTERED, altered, problem_of
 from stillwatch.apps.gateway.plugs.service import Service
+from stillwatch.apps.gateway.plugs.stripping import strip
 from stillwatch.apps.gateway.plugs.underway import UNGUARDED
 from stillwatch.apps.gateway.seams import Arrival, Outcome
-from stillwatch.ingest.adapters.base import first_address, name_key
 from stillwatch.model import MissingDependency, UsageError
 
 try:
@@ -36,11 +39,6 @@ log = logging.getLogger("stillwatch.gateway")
 MARK = "stillwatch_exchange_id"  # in LiteLLM's own record of a call, which no client can write
 KEPT = 100_000  # calls between decision and log
 HOOKS = ("pre_call", "post_call")  # where it always runs, whatever a key, a team or a request switches off
-ROUTES = {
-    "completion": "chat.completions", "acompletion": "chat.completions", "embeddings": "embeddings",
-    "embedding": "embeddings", "aembedding": "embeddings", "responses": "responses", "aresponses": "responses",
-    "anthropic_messages": "messages",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +126,10 @@ class StillwatchGuardrail(CustomGuardrail):
         """Leave out of a stream what the decision drops."""
         del user_api_key_dict
         seen = BOOK.find(_details(request_data))
-        passing = ObjectFilter(seen.decision.effect.drop if seen else frozenset())
+        passing = EventFilter(seen.decision.effect.drop if seen else frozenset())
         async for chunk in response:
-            made = passing.feed(chunk)
-            if made is not None:
+            made = passing.feed(chunk.encode() if isinstance(chunk, str) else chunk)
+            if made:
                 yield made
         if rest := passing.rest():
             yield rest
@@ -159,7 +157,7 @@ class StillwatchLogger(CustomLogger):
         seen, outcome = BOOK.find(kwargs), outcome_of_call(kwargs, response_obj, 200)
         if seen is not None:
             await self._tell(seen, outcome)
-        elif _of_a_client(kwargs):
+        elif is_of_a_client(kwargs):
             await self._unguarded(kwargs, outcome)
 
     async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
@@ -167,7 +165,7 @@ class StillwatchLogger(CustomLogger):
         del start_time, end_time
         seen = BOOK.find(kwargs)
         if seen is not None and not seen.decision.effect.refused:
-            await self._tell(seen, outcome_of_call(kwargs, response_obj, _status(kwargs)))
+            await self._tell(seen, outcome_of_call(kwargs, response_obj, status_of_call(kwargs)))
 
     async def _tell(self, seen: Seen, outcome: Outcome) -> None:
         if not seen.told:  # LiteLLM logs some calls twice
@@ -182,41 +180,6 @@ class StillwatchLogger(CustomLogger):
         await self._client.tell(arrival_of_log(kwargs, kind), UNGUARDED, outcome, unguarded=True)
 
 
-def arrival_of_call(data: Mapping[str, Any], auth: Any, call_type: str) -> Arrival:
-    """Return the arrival of a call as the guardrail meets it."""
-    met = data.get("proxy_server_request") or {}
-    held = data.get("litellm_metadata") or data.get("metadata") or {}
-    owner = [getattr(auth, name, None) for name in ("user_id", "team_id", "api_key")]
-    key = name_key(owner[2])
-    account = next((str(each) for each in owner[:2] if each), key)
-    path = str(getattr(auth, "request_route", None) or _path(met)) or ROUTES.get(call_type, call_type)
-    return _arrival(data, path, met.get("headers") or {}, (account, key, held.get("requester_ip_address")))
-
-
-def arrival_of_log(kwargs: Mapping[str, Any], call_type: str) -> Arrival:
-    """Return the arrival of a call as the logger meets it, when nobody decided about it."""
-    params, said = kwargs.get("litellm_params") or {}, kwargs.get("standard_logging_object") or {}
-    met, of = params.get("proxy_server_request") or {}, said.get("metadata") or {}
-    key = name_key(of.get("user_api_key_hash"))
-    account = next((str(of[n]) for n in ("user_api_key_user_id", "user_api_key_team_id") if of.get(n)), key)
-    body = met.get("body") if isinstance(met.get("body"), dict) else {"model": kwargs.get("model")}
-    path = _path(met) or ROUTES.get(call_type, call_type)
-    return _arrival(body, path, met.get("headers") or {}, (account, key, said.get("requester_ip_address")))
-
-
-def _arrival(
-    body: Mapping[str, Any], path: str, headers: Mapping[str, Any], who: tuple[str | None, str | None, str | None]
-) -> Arrival:
-    named = {str(name).lower(): str(value) for name, value in headers.items()}
-    api, endpoint = place_of(path, named)
-    account, key, address = who
-    return Arrival(
-        exchange_id=new_id(), ts=now(), account_id=account or ANONYMOUS, api=NAMES.get(endpoint, api),
-        endpoint=endpoint, ip=first_address(address) or None, user_agent=named.get("user-agent"), api_key_id=key,
-        **fields_of(body, endpoint),
-    )  # fmt: skip
-
-
 def refusal(decision: Decision, arrival: Arrival) -> Exception:
     """Return the exception that LiteLLM answers as a refusal, in the shape of the interface that was called."""
     after = decision.effect.retry_after
@@ -227,37 +190,9 @@ def refusal(decision: Decision, arrival: Arrival) -> Exception:
     return made
 
 
-def outcome_of_call(kwargs: Mapping[str, Any], answer: Any, status: int) -> Outcome:
-    """Return how a call ended, by LiteLLM's own counts."""
-    said = kwargs.get("standard_logging_object") or {}
-    body = answer.model_dump() if hasattr(answer, "model_dump") else answer
-    read = outcome_of(status, body if isinstance(body, dict) else {})
-    return replace(
-        read,
-        input_tokens=said.get("prompt_tokens") or read.input_tokens,
-        output_tokens=said.get("completion_tokens") or read.output_tokens,
-    )
-
-
-def _status(kwargs: Mapping[str, Any]) -> int:
-    said = (kwargs.get("standard_logging_object") or {}).get("error_information") or {}
-    code = str(said.get("error_code") or "")
-    return int(code) if code.isdigit() and 100 <= int(code) <= 599 else 500
-
-
 def _details(data: Mapping[str, Any]) -> dict[str, Any] | None:
     details = getattr(data.get("litellm_logging_obj"), "model_call_details", None)
     return details if isinstance(details, dict) else None
-
-
-def _path(met: Mapping[str, Any]) -> str:
-    url = str(met.get("url") or "")
-    return "/" + url.split("://", 1)[-1].partition("/")[2].partition("?")[0] if url else ""
-
-
-def _of_a_client(kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call came through the proxy: its own checks of health do not."""
-    return bool((kwargs.get("litellm_params") or {}).get("proxy_server_request"))
 
 
 def __getattr__(name: str) -> Any:
