@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stillwatch.actions.decision import Effect
+from stillwatch.actions.decision import ALLOWED, ActionKind, Decision, Effect
 from stillwatch.apps.gateway.plugs.altering import EventFilter, altered_answer, altered_request
 from stillwatch.apps.gateway.plugs.answers import answer_of
 from stillwatch.apps.gateway.plugs.refusing import altered
@@ -121,6 +121,7 @@ def test_an_answer_of_another_shape_ends_with_its_status_alone() -> None:
 
 def test_the_header_says_what_was_altered_unless_the_policy_is_silent() -> None:
     effect = Effect(max_output_tokens=50, drop=REASONING)
-    assert altered(effect) == "drop-reasoning, max-output-tokens=50"
-    assert altered(Effect(drop=REASONING, announce=False)) is None
-    assert altered(Effect()) is None
+    told = altered(Decision(ActionKind.LOWER_OUTPUT, effect, reason="new"))
+    assert told == {"stillwatch-altered": "drop-reasoning, lower-output=50", "stillwatch-reason": "new"}
+    assert altered(Decision(ActionKind.DROP_REASONING, Effect(drop=REASONING, announce=False))) == {}
+    assert altered(ALLOWED) == {}

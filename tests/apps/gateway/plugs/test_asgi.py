@@ -53,7 +53,7 @@ def test_reasoning_is_dropped_and_the_client_is_told(plug: Plug, path: str, stre
 def test_less_output_is_asked_of_the_application_and_the_client_is_told(plug: Plug) -> None:
     reply = plug.ask(Row("", CHAT, chat(max_tokens=500), "ramping", "ramping"))
     assert plug.upstream.asked[0][2]["max_tokens"] == 50
-    assert reply.headers["stillwatch-altered"] == "max-output-tokens=50"
+    assert reply.headers["stillwatch-altered"] == "lower-output=50"
 
 
 def test_a_refusal_is_recorded_and_the_application_never_asked(plug: Plug) -> None:

@@ -16,7 +16,7 @@ from stillwatch.apps.gateway.seams import Arrival, RecordingFailed
 from stillwatch.model import UsageError
 from tests.apps.gateway.plugs.drivers import BEARER, TOKEN
 from tests.apps.gateway.plugs.serving import Reply, ask, serving
-from tests.apps.gateway.plugs.table import DECISIONS, Kept, Rules
+from tests.apps.gateway.plugs.table import APPEAL, DECISIONS, Kept, Rules
 
 EXCHANGE = {"account_id": "plain", "model": "small", "prompt": "What is a fjord?", "turns": 1}
 
@@ -58,7 +58,9 @@ def test_a_decision_has_all_that_a_caller_must_do(served: Served) -> None:
     problem = said["problem"]
     assert (problem["status"], problem["reason"], problem["retry_after"]) == (429, "too-many", 7)
     assert problem["exchange_id"] == said["exchange_id"]
-    assert problem["error"] == {"type": "rate_limit_error", "code": "too-many", "message": "Refused: too-many."}
+    error = problem["error"]
+    assert (error["type"], error["code"], error["message"]) == ("rate_limit_error", "too-many", "Refused: too-many.")
+    assert error["appeal"] == problem["appeal"] == APPEAL
 
 
 def test_a_shadow_decision_says_what_would_have_been(served: Served) -> None:
@@ -70,7 +72,7 @@ def test_a_shadow_decision_says_what_would_have_been(served: Served) -> None:
 
 
 def test_an_allowed_exchange_is_kept_when_its_outcome_is_told_and_only_once(served: Served) -> None:
-    said = served.decide(exchange_id="x-1", artefacts_in=["h1"], ts="2026-03-01T10:00:00Z", max_tokens=9)
+    said = served.decide(exchange_id="x-1", tools=["search"], ts="2026-03-01T10:00:00Z", max_tokens=9)
     assert said["exchange_id"] == "x-1"
     assert served.kept.rows == []
     ended = {"exchange_id": "x-1", "status": 200, "input_tokens": 9, "output_tokens": 4, "artefacts_out": ["h2"]}
@@ -78,7 +80,7 @@ def test_an_allowed_exchange_is_kept_when_its_outcome_is_told_and_only_once(serv
     assert served.post("/v1/outcome", ended).json == {"exchange_id": "x-1", "recorded": False, "already": True}
     ((arrival, decision, outcome),) = served.kept.rows
     assert (arrival.account_id, arrival.prompt, arrival.ts) == ("plain", "What is a fjord?", 1772359200_000_000)
-    assert (arrival.artefacts_in, arrival.max_tokens) == (("h1",), 9)
+    assert (arrival.tools, arrival.max_tokens) == (("search",), 9)
     assert decision.action == "allow"
     assert (outcome.status, outcome.input_tokens, outcome.output_tokens, outcome.artefacts_out) == (200, 9, 4, ("h2",))
     assert served.rules.settled == served.kept.rows
@@ -140,7 +142,7 @@ def test_an_outcome_of_nothing_known_names_the_mend(served: Served) -> None:
         (EXCHANGE | {"tools": "search"}, "tools", "valid"),
         (EXCHANGE | {"api": "soap"}, "api", "'openai' or 'anthropic'"),
         ({"body": {}, "api": "openai"}, "endpoint", "is missing"),
-        ({"body": 7, "endpoint": "responses"}, "body.", "valid"),
+        ({"body": 7, "endpoint": "responses"}, "body.", "should be"),
         (b"{", "body", "is not JSON"),
         (b"[]", "body", "is no JSON object"),
         (b"", "body", "is not JSON"),

@@ -87,7 +87,7 @@ def test_reasoning_is_dropped_and_the_client_is_told(plug: Plug, path: str, stre
 def test_less_output_is_asked_for_and_the_client_is_told(plug: Plug, path: str, name: str) -> None:
     reply = plug.ask(Row("", path, BODIES[path](**{name: 500}), "ramping", "ramping"))
     assert [asked[2].get(name) for asked in plug.upstream.asked] == [50]
-    assert reply.headers["stillwatch-altered"] == "max-output-tokens=50"
+    assert reply.headers["stillwatch-altered"] == "lower-output=50"
 
 
 @pytest.mark.parametrize("path", BODIES)

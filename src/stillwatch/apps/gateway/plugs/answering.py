@@ -6,11 +6,11 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from stillwatch.actions.decision import Effect
+from stillwatch.actions.decision import Decision
 from stillwatch.apps.gateway.plugs.altering import EventFilter, altered_answer
 from stillwatch.apps.gateway.plugs.answers import Answer, answer_of
 from stillwatch.apps.gateway.plugs.decide import problem
-from stillwatch.apps.gateway.plugs.refusing import ALTERED, TYPE, altered
+from stillwatch.apps.gateway.plugs.refusing import TYPE, altered
 from stillwatch.apps.gateway.seams import Outcome, RecordingFailed
 
 Message = MutableMapping[str, Any]
@@ -25,8 +25,8 @@ class Relayed:
     An answer in JSON is held until it is whole; events pass as they come, and break off where they cannot be kept.
     """
 
-    def __init__(self, send: Send, effect: Effect, tell: Tell) -> None:
-        self._send, self._effect, self._tell = send, effect, tell
+    def __init__(self, send: Send, decision: Decision, tell: Tell) -> None:
+        self._send, self._decision, self._effect, self._tell = send, decision, decision.effect, tell
         self._start: Message | None = None
         self._answer: Answer = answer_of("")
         self._held: bytearray | None = None  # an answer in JSON
@@ -51,9 +51,9 @@ class Relayed:
         kind = headers.get(b"content-type", b"").decode("latin-1")
         self._start, self._answer = dict(start), answer_of(kind)
         drop = self._effect.drop if start["status"] < KEPT_FROM else frozenset[str]()
-        said = altered(self._effect) if start["status"] < KEPT_FROM else None
-        if said is not None:
-            self._start["headers"] = [*start.get("headers", ()), (ALTERED.encode(), said.encode())]
+        said = altered(self._decision) if start["status"] < KEPT_FROM else {}
+        told = [(name.encode(), value.encode()) for name, value in said.items()]
+        self._start["headers"] = [*start.get("headers", ()), *told]
         if kind.startswith(("application/json", "application/problem+json")):
             self._held = bytearray()
             return
@@ -82,7 +82,7 @@ class Relayed:
         except RecordingFailed:
             status, said = problem(503, "not-kept", "The exchange cannot be kept now. Try again shortly.")
             body = json.dumps(said).encode()
-            self._start |= {"status": status, "headers": [(b"content-type", TYPE.encode())]}
+            self._start.update(status=status, headers=[(b"content-type", TYPE.encode())])
         if self._start["status"] < KEPT_FROM:
             body = altered_answer(body, self._effect.drop)
         self._set_length(len(body))

@@ -111,7 +111,7 @@ class EventAnswer:
         for holder in (said, message if isinstance(message, dict) else {}):
             if isinstance(usage := holder.get("usage"), dict):
                 self._usage |= {name: value for name, value in usage.items() if value is not None}
-        self._handles += handles_in([said.get("content_block"), said.get("item")])
+        self._handles += [each for each in handles_in([said.get("content_block"), said.get("item")]) if each]
         if said.get("type") == "response.output_text.delta" and isinstance(said.get("delta"), str):
             self._texts.append(said["delta"])
         choices = said.get("choices")

@@ -105,7 +105,7 @@ class StillwatchMiddleware:
         async def tell(outcome: Outcome) -> None:
             await self._decides.tell(arrival, decision, outcome)
 
-        relayed = Relayed(send, decision.effect, tell)
+        relayed = Relayed(send, decision, tell)
         try:
             await self._app(_with_length(scope, asked), _replay(asked, receive), relayed.send)
         finally:

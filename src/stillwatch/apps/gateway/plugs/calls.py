@@ -36,7 +36,8 @@ def arrival_of_log(kwargs: Mapping[str, Any], call_type: str) -> Arrival:
     met, of = params.get("proxy_server_request") or {}, said.get("metadata") or {}
     key = name_key(of.get("user_api_key_hash"))
     account = next((str(of[n]) for n in ("user_api_key_user_id", "user_api_key_team_id") if of.get(n)), key)
-    body = met.get("body") if isinstance(met.get("body"), dict) else {"model": kwargs.get("model")}
+    sent = met.get("body")
+    body = sent if isinstance(sent, dict) else {"model": kwargs.get("model")}
     path = _path(met) or ROUTES.get(call_type, call_type)
     return _arrival(body, path, met.get("headers") or {}, (account, key, said.get("requester_ip_address")))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import json
 import threading
 from typing import Any
@@ -109,5 +110,5 @@ class AsyncClient(Asking):
             whole = self._aiohttp.ClientTimeout(total=self.service.timeout)
             session = self._aiohttp.ClientSession(timeout=whole, headers=self.service.headers)
             self._sessions[asyncio.get_running_loop()] = session
-        async with session.post(self.service.url.rstrip("/") + path, data=body) as answer:
+        async with session.post(self.service.url.rstrip("/") + path, data=io.BytesIO(body)) as answer:
             return answer.status, await answer.read()

@@ -106,12 +106,22 @@ T = TypeVar("T", bound=BaseModel)
 def parse(kind: type[T], text: bytes) -> T:
     """Return the record that a JSON text holds; raises Malformed."""
     try:
-        return kind.model_validate_json(text)
+        return kind.model_validate_json(_whole(text))
     except ValidationError as error:
         names = list(kind.model_fields)
         raise Malformed(
             *(_fault(each, names) for each in error.errors(include_url=False, include_input=False))
         ) from None
+
+
+def _whole(text: bytes) -> bytes:
+    """Return JSON in which half a surrogate pair is replaced, as some clients write it and most readers refuse it."""
+    if b"\\ud" not in text and b"\\uD" not in text:
+        return text
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return text
 
 
 def _fault(found: Mapping[str, Any], names: list[str]) -> tuple[str, str]:

@@ -136,7 +136,8 @@ def malformed(error: Malformed) -> Answered:
 
 async def read_all(receive: Receive, most: int) -> bytes | None:
     """Return a request's body; None where it is larger than `most`, after the rest of it was read and dropped."""
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stillwatch.actions.decision import ALTERS, Decision
+from stillwatch.actions.decision import Decision
 from stillwatch.apps.gateway.plugs.altering import LIMITS, EventFilter, lower
 from stillwatch.apps.gateway.plugs.calls import (
     arrival_of_call,
@@ -21,7 +21,7 @@ from stillwatch.apps.gateway.plugs.calls import (
     status_of_call,
 )
 from stillwatch.apps.gateway.plugs.client import AsyncClient
-from stillwatch.apps.gateway.plugs.refusing import ALTERED, altered, problem_of
+from stillwatch.apps.gateway.plugs.refusing import REASON, altered, printable, problem_of
 from stillwatch.apps.gateway.plugs.service import Service
 from stillwatch.apps.gateway.plugs.stripping import strip
 from stillwatch.apps.gateway.plugs.underway import UNGUARDED
@@ -140,8 +140,9 @@ class StillwatchGuardrail(CustomGuardrail):
         """Tell the client that its answer was altered."""
         del user_api_key_dict, response, request_headers
         seen = BOOK.find(_details(data))
-        said = altered(seen.decision.effect) if seen and seen.decision.action in ALTERS else None
-        return None if said is None else {ALTERED: said}
+        if seen is None or seen.decision.effect.refused:
+            return None
+        return altered(seen.decision) or None
 
 
 class StillwatchLogger(CustomLogger):
@@ -183,7 +184,7 @@ class StillwatchLogger(CustomLogger):
 def refusal(decision: Decision, arrival: Arrival) -> Exception:
     """Return the exception that LiteLLM answers as a refusal, in the shape of the interface that was called."""
     after = decision.effect.retry_after
-    headers = {} if after is None else {"retry-after": str(after)}
+    headers = {REASON: printable(decision.reason)} | ({} if after is None else {"retry-after": str(after)})
     said = problem_of(decision, arrival.exchange_id)
     detail = {**said, "error": said["detail"]}
     made: Exception = HTTPException(decision.effect.status, detail, headers)

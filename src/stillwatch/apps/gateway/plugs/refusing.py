@@ -11,6 +11,7 @@ from stillwatch.actions.decision import ActionKind, Decision, Effect
 TYPE = "application/problem+json"
 KINDS = {401: "authentication_error", 403: "permission_error", 413: "request_too_large", 429: "rate_limit_error"}
 ALTERED = "stillwatch-altered"  # header of an answer that a rule changed
+REASON = "stillwatch-reason"  # header with the code of the reason
 
 
 def title_of(status: int) -> str:
@@ -37,7 +38,8 @@ def problem_of(decision: Decision, exchange_id: str) -> dict[str, Any]:
         said["appeal"] = decision.appeal
     if decision.effect.retry_after is not None:
         said["retry_after"] = decision.effect.retry_after
-    said["error"] = {"type": kind_of(status), "code": decision.reason, "message": said["detail"]}
+    told = {"message": said["detail"], "exchange_id": exchange_id, "appeal": decision.appeal or None}
+    said["error"] = {"type": kind_of(status), "code": decision.reason} | {k: v for k, v in told.items() if v}
     return said
 
 
@@ -48,10 +50,15 @@ def kind_of(status: int) -> str:
 
 def refusal_of(decision: Decision, exchange_id: str) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of a refusal."""
-    headers = {"content-type": TYPE}
+    headers = {"content-type": TYPE, REASON: printable(decision.reason)}
     if decision.effect.retry_after is not None:
         headers["retry-after"] = str(decision.effect.retry_after)
     return decision.effect.status, headers, json.dumps(problem_of(decision, exchange_id)).encode()
+
+
+def printable(text: str) -> str:
+    """Return a text as a header can hold it."""
+    return "".join(letter for letter in text if letter.isascii() and letter.isprintable())
 
 
 def undecidable(status: int, reason: str, message: str, retry_after: int | None = None) -> Decision:
@@ -60,11 +67,12 @@ def undecidable(status: int, reason: str, message: str, retry_after: int | None 
     return Decision(ActionKind.DENY, effect, effect, rule=reason, reason=reason, message=message)
 
 
-def altered(effect: Effect) -> str | None:
-    """Return what the header of an altered answer says; None where nothing is altered, or the policy is silent."""
+def altered(decision: Decision) -> dict[str, str]:
+    """Return the headers of an altered answer; none where nothing is altered, or the policy wants silence."""
+    effect = decision.effect
     if not effect.announce:
-        return None
+        return {}
     parts = [f"drop-{what}" for what in sorted(effect.drop)]
     if effect.max_output_tokens is not None:
-        parts.append(f"max-output-tokens={effect.max_output_tokens}")
-    return ", ".join(parts) or None
+        parts.append(f"{ActionKind.LOWER_OUTPUT}={effect.max_output_tokens}")
+    return {ALTERED: ", ".join(parts), REASON: printable(decision.reason)} if parts else {}

@@ -43,8 +43,9 @@ class Service:
     @classmethod
     def from_environment(cls, given: Mapping[str, str] = os.environ) -> Self:
         """Return what the environment variables say; raises UsageError where one is missing."""
-        names = ("STILLWATCH_DECIDE_URL", "STILLWATCH_DECIDE_TOKEN")
-        missing = [name for name in names if not given.get(name)]
+        url, token = given.get("STILLWATCH_DECIDE_URL", ""), given.get("STILLWATCH_DECIDE_TOKEN", "")
+        named = (("STILLWATCH_DECIDE_URL", url), ("STILLWATCH_DECIDE_TOKEN", token))
+        missing = [name for name, value in named if not value]
         if missing:
             raise UsageError(f"set {' and '.join(missing)}: where the decide API answers, and its token")
         timeout = given.get("STILLWATCH_DECIDE_TIMEOUT", "1")
@@ -52,7 +53,7 @@ class Service:
             seconds = float(timeout)
         except ValueError:
             raise UsageError(f"STILLWATCH_DECIDE_TIMEOUT is {timeout!r}; write seconds, like 0.5") from None
-        return cls(*(given[name] for name in names), given.get("STILLWATCH_DECIDE_FAILURE", "closed"), seconds)
+        return cls(url, token, given.get("STILLWATCH_DECIDE_FAILURE", "closed"), seconds)
 
     @property
     def headers(self) -> dict[str, str]:
