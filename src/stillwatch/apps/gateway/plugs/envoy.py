@@ -1,0 +1,189 @@
+"""Envoy asks over gRPC: `ext_authz` for the decision, and its access log service tells how each exchange ended.
+
+ext_authz can refuse a request and change its headers, no body. What a rule lowers or drops is therefore told to the
+upstream in headers, and counted as not done here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.plugs.paths import asks
+from stillwatch.apps.gateway.plugs.reading import Asked, BodyReader, arrival_of, read_body
+from stillwatch.apps.gateway.plugs.refusing import refusal_of, undecidable
+from stillwatch.apps.gateway.plugs.underway import NOT_REPORTED, Underway
+from stillwatch.apps.gateway.seams import Arrival, Outcome
+from stillwatch.model import MissingDependency
+
+try:
+    import grpc
+    from envoy.config.core.v3 import base_pb2
+    from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
+    from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+    from google.rpc import code_pb2, status_pb2
+except ImportError as missing:
+    raise MissingDependency(
+        "Envoy's services need grpcio and xds-protos: pip install 'stillwatch[gateway]'"
+    ) from missing
+
+logger = logging.getLogger("stillwatch.gateway")
+FILTER = "envoy.filters.http.ext_authz"  # where Envoy keeps what we tell about an exchange
+PARTIAL = "x-envoy-auth-partial-body"
+EXCHANGE, MOST_OUTPUT, DROP = "x-stillwatch-exchange", "x-stillwatch-max-output-tokens", "x-stillwatch-drop"
+OURS = (EXCHANGE, MOST_OUTPUT, DROP)  # nobody else may set them
+CUT = undecidable(413, "too-large", "The request is too large to be checked.")
+LARGEST = 64 << 20  # bytes of one question
+GONE = 499  # the client left before it was answered
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How Envoy is set up. Headers named here must be set by Envoy itself, never by a client."""
+
+    account_header: str | None = None  # None: the hash of the client's key
+    fingerprint_header: str | None = None
+    channel: str | None = None
+    access_log: bool = True  # Envoy reports outcomes; without it an exchange is recorded when it is allowed
+    read: BodyReader = read_body
+
+
+class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
+    """Answers `envoy.service.auth.v3.Authorization`."""
+
+    def __init__(self, underway: Underway, options: Options = Options()) -> None:
+        self._underway, self._options = underway, options
+        self.counts: Counter[str] = Counter()
+
+    async def Check(self, request: Any, context: Any) -> Any:
+        """Return whether a request may pass."""
+        del context
+        attributes = request.attributes
+        http = attributes.request.http
+        if not asks(http.method, http.path):
+            return _ok({}, {})
+        headers = dict(http.headers)
+        arrival = arrival_of(self._asked(attributes, headers), self._options.read)
+        if headers.get(PARTIAL) == "true":
+            self._underway.refuse(arrival, CUT)
+            return _denied(CUT, arrival)
+        decision = self._underway.decide(arrival)
+        if decision.effect.refused:
+            return _denied(decision, arrival)
+        if not self._options.access_log:
+            self._underway.end(arrival.exchange_id, Outcome(NOT_REPORTED))
+        return _ok(self._orders(decision, arrival), told_of(decision, arrival))
+
+    def _asked(self, attributes: Any, headers: Mapping[str, str]) -> Asked:
+        http = attributes.request.http
+        peer = attributes.source.address.socket_address.address or None
+        named = self._options.account_header
+        printed = self._options.fingerprint_header
+        return Asked(
+            path=http.path,
+            headers=headers,
+            body=http.raw_body or http.body.encode("utf-8", "replace"),
+            account_id=headers.get(named) if named else None,
+            ip=headers.get("x-envoy-external-address") or peer,
+            tls_fingerprint=headers.get(printed) if printed else None,
+            channel=self._options.channel,
+        )
+
+    def _orders(self, decision: Decision, arrival: Arrival) -> dict[str, str]:
+        """Return the headers that tell the upstream what a rule wants and Envoy cannot do."""
+        effect, orders = decision.effect, {EXCHANGE: arrival.exchange_id}
+        if effect.max_output_tokens is not None:
+            orders[MOST_OUTPUT] = str(effect.max_output_tokens)
+        if effect.drop:
+            orders[DROP] = ",".join(sorted(effect.drop))
+        if len(orders) > 1:
+            self.counts["left to the upstream"] += 1
+            if self.counts["left to the upstream"] == 1:
+                logger.warning("rule %s alters answers: Envoy leaves that to the upstream, by headers", decision.rule)
+        return orders
+
+
+def told_of(decision: Decision, arrival: Arrival) -> dict[str, str]:
+    """Return what Envoy's own logs can say about an exchange."""
+    return {
+        "exchange_id": arrival.exchange_id, "account_id": arrival.account_id, "model": arrival.model,
+        "action": str(decision.action), "rule": decision.rule, "reason": decision.reason,
+    }  # fmt: skip
+
+
+def _ok(orders: Mapping[str, str], told: Mapping[str, str]) -> Any:
+    answer = external_auth_pb2.OkHttpResponse(
+        headers=[_header(name, value) for name, value in orders.items()],
+        headers_to_remove=[name for name in OURS if name not in orders],
+    )
+    made = external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code_pb2.OK), ok_response=answer)
+    made.dynamic_metadata.update(told)
+    return made
+
+
+def _denied(decision: Decision, arrival: Arrival) -> Any:
+    status, headers, body = refusal_of(decision, arrival.exchange_id)
+    answer = external_auth_pb2.DeniedHttpResponse(
+        headers=[_header(name, value) for name, value in headers.items()], body=body.decode()
+    )
+    answer.status.code = status
+    code = code_pb2.RESOURCE_EXHAUSTED if status == 429 else code_pb2.PERMISSION_DENIED
+    made = external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code), denied_response=answer)
+    made.dynamic_metadata.update(told_of(decision, arrival))
+    return made
+
+
+def _header(name: str, value: str) -> Any:
+    held = base_pb2.HeaderValue(key=name, value=value)
+    overwrite = base_pb2.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
+    return base_pb2.HeaderValueOption(header=held, append_action=overwrite)
+
+
+class AccessLogs(als_pb2_grpc.AccessLogServiceServicer):
+    """Answers `envoy.service.accesslog.v3.AccessLogService`: an exchange is recorded with the status it ended with."""
+
+    def __init__(self, underway: Underway) -> None:
+        self._underway = underway
+        self.counts: Counter[str] = Counter()
+
+    async def StreamAccessLogs(self, messages: AsyncIterator[Any], context: Any) -> Any:
+        """Take entries until Envoy ends the stream."""
+        del context
+        async for message in messages:
+            for entry in message.http_logs.log_entry:
+                self._take(entry)
+        return als_pb2.StreamAccessLogsResponse()
+
+    def _take(self, entry: Any) -> None:
+        told = entry.common_properties.metadata.filter_metadata
+        exchange_id = told[FILTER].fields["exchange_id"].string_value if FILTER in told else ""
+        if not exchange_id:
+            self._unguarded(entry)
+        elif not self._underway.has_ended(exchange_id):
+            status = entry.response.response_code.value or GONE
+            self.counts["ended" if self._underway.end(exchange_id, Outcome(status)) else "unknown"] += 1
+
+    def _unguarded(self, entry: Any) -> None:
+        """Count what passed without a decision, as Envoy lets it with `failure_mode_allow` while we are down."""
+        method = base_pb2.RequestMethod.Name(entry.request.request_method)
+        if asks(method, entry.request.path) and entry.response.response_code.value < 400:
+            self.counts["unguarded"] += 1
+            self._underway.counts["unguarded"] += 1
+            logger.warning("Envoy let request %s pass without a decision", entry.request.request_id)
+
+
+async def serve(underway: Underway, address: str, options: Options = Options()) -> tuple[Any, int]:
+    """Start both services on an address (`127.0.0.1:9191`, `unix:/run/stillwatch.sock`); return server and port.
+
+    Stop it with `await server.stop(grace)`, then close what is under way.
+    """
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", LARGEST)])
+    external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(underway, options), server)
+    als_pb2_grpc.add_AccessLogServiceServicer_to_server(AccessLogs(underway), server)
+    port = server.add_insecure_port(address)
+    await server.start()
+    return server, port

@@ -1,0 +1,59 @@
+"""The same request gets the same decision, whatever plug it comes through."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of
+from stillwatch.apps.gateway.seams import Arrival
+from tests.apps.gateway.plugs.drivers import AGENT, PLUGS, Plug, headers_of, litellm_home
+from tests.apps.gateway.plugs.table import BY_KEY, TABLE, Row
+
+READ = ("api", "endpoint", "model", "prompt", "system_prompt", "tools", "turns", "stream", "artefacts_in")
+
+
+@pytest.fixture(scope="module", params=PLUGS)
+def plug(request: pytest.FixtureRequest) -> Iterator[Plug]:
+    if request.param == "litellm" and litellm_home() is None:
+        pytest.skip("LiteLLM runs in an environment of its own: name one in STILLWATCH_LITELLM (make test-litellm)")
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(PLUGS[request.param]())
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_request_gets_the_same_decision_through_every_plug(row: Row, plug: Plug) -> None:
+    reply = plug.ask(row)
+    effect = row.expected.effect
+    assert reply.status == effect.status, reply.body
+    assert reply.headers.get("retry-after") == (None if effect.retry_after is None else str(effect.retry_after))
+    if effect.refused:
+        assert reason_of(reply.body) == row.expected.reason
+        assert plug.upstream.asked == [], "it went on to the model"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_every_plug_reads_the_same_out_of_a_request(row: Row, plug: Plug) -> None:
+    plug.ask(row)
+    (seen,) = plug.rules.arrivals
+    expected = arrival_of(Asked(row.path, headers_of(row), row.text))
+    assert {name: getattr(seen, name) for name in READ} == {name: getattr(expected, name) for name in READ}
+    assert account_of(seen) == row.account
+    assert seen.user_agent == AGENT
+
+
+def account_of(arrival: Arrival) -> str:
+    return BY_KEY.get(arrival.account_id, arrival.account_id)
+
+
+def reason_of(body: bytes) -> str:
+    """The reason code, wherever the plug's own error shape has it."""
+    said = json.loads(body)
+    error = said.get("error")
+    if "reason" in said:
+        return str(said["reason"])
+    inner = error.get("provider_specific_fields") or {}
+    return str(inner.get("reason") or error.get("code"))
