@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,10 @@ def test_report_refuses_what_is_no_log_of_the_gateway(tmp_path: Path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(InputRefused, match="cannot be read as Parquet"):
         report_on([str(tmp_path / "broken.parquet")])
+
+
+def test_the_core_and_the_command_line_do_without_what_policies_need():
+    needed = ("cel_expr_python", "limits", "redis", "yaml")
+    code = f"import sys, stillwatch, stillwatch.apps.cli; print([n for n in {needed} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
