@@ -116,6 +116,8 @@ class Gateway:
         route = self._routes.find(endpoint.api, row.get("model", ""))
         if endpoint.own and route.holds_key:
             raise Refused(404, "not_relayed", "Stored responses are not relayed: all accounts share the gateway's key.")
+        if endpoint.exchange and self.parts.unkept():
+            raise NOT_KEPT
         arrival = self._arrival(endpoint, caller, _Seen(scope, headers, now), row, route.told.channel)
         exchange = Exchange(self.parts, endpoint, arrival, send, Passage(began, upstream=route.told.name))
         if exchange.decision.effect.refused:

@@ -89,6 +89,7 @@ class Parts:
     refuse: Refuse
     announce: Announce  # headers of an answer that was altered
     observe: Observe = _unwatched  # metrics and logs
+    unkept: Check = lambda: ""  # why no exchange can be kept now, where none may then be relayed
     checks: Mapping[str, Check] = field(default_factory=dict)  # readiness: "" where all is well, else what is wrong
     watched: tuple[Watched, ...] = ()
     close: Callable[[], None] = _unwatched

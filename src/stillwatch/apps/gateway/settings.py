@@ -196,11 +196,39 @@ class Admin(Table):
     _listen = field_validator("listen")(lambda value: _address(value))
 
 
+class Budgets(Table):
+    """Where several workers or nodes count together what accounts may still ask."""
+
+    url: str = Field(min_length=1, description="a Redis or Valkey server: redis://HOST:PORT/DB")
+    lost: Literal["local", "divided"] = Field(
+        "local", description="while it cannot be reached each worker allows all of a budget, or its part of it"
+    )
+    nodes: int = Field(1, ge=1, description="processes that share the budgets, for `divided`")
+
+
+class Decide(Table):
+    """`POST /v1/decide` and `/v1/outcome`, for what stands elsewhere: the LiteLLM guardrail, gateways of your own."""
+
+    listen: str = Field("127.0.0.1:8087", description="address and port")
+    token: Secret = Field(description="what callers must send as `Authorization: Bearer TOKEN`")
+
+    _listen = field_validator("listen")(lambda value: _address(value))
+
+
+class Envoy(Table):
+    """The gRPC service that Envoy's `ext_authz` filter and its access log call."""
+
+    listen: str = Field("127.0.0.1:8088", description="address and port")
+
+    _listen = field_validator("listen")(lambda value: _address(value))
+
+
 class Logs(Table):
     """What is told on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is told")
     format: Literal["json", "text"] = Field("json", description="one JSON object a line, or text for people")
+    sample: float = Field(0.0, ge=0, le=1, description="share of ordinary requests that get a line; others all do")
 
 
 class Config(Table):
@@ -213,6 +241,8 @@ class Config(Table):
     policy: Path | None = Field(None, description="policy file; the shipped one, in shadow mode, when absent")
     accounts: Path | None = Field(None, description="table of accounts, as `detect --accounts` reads it")
     licences: Path | None = Field(None, description="table of licences, as `detect --licences` reads it")
+    declared: Path | None = Field(None, description="declared uses that somebody accepted (YAML)")
+    templates: Path | None = Field(None, description="public templates, as `detect --templates` reads them")
     database: str = Field("", description="control plane: an SQLAlchemy URL; SQLite inside `data` when empty")
     upstreams: tuple[Upstream, ...] = Field(
         min_length=1, description="where requests go; the first that fits: see below"
@@ -222,7 +252,10 @@ class Config(Table):
     timeouts: Timeouts = Field(Timeouts(), description="see below")
     recording: Recording = Field(Recording(), description="see below")
     live: Live = Field(Live(), description="see below")
+    budgets: Budgets | None = Field(None, description="see below; without it each worker counts for itself")
     admin: Admin | None = Field(None, description="see below; without it there is no admin API")
+    decide: Decide | None = Field(None, description="see below; without it there is no decide API")
+    envoy: Envoy | None = Field(None, description="see below; without it there is no service for Envoy")
     logs: Logs = Field(Logs(), description="see below")
 
     _listen = field_validator("listen")(lambda value: _address(value))

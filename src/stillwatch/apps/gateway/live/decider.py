@@ -13,7 +13,7 @@ from typing import Any
 
 from stillwatch.actions.attributes import Attributes
 from stillwatch.actions.decision import ALLOWED, Decision
-from stillwatch.apps.gateway.live.facts import AccountFacts, Facts, days_since, nothing_known
+from stillwatch.apps.gateway.live.facts import AccountFacts, Facts, as_told, days_since, nothing_known
 from stillwatch.apps.gateway.live.index import Index, Match, Member
 from stillwatch.apps.gateway.live.publishing import Follower
 from stillwatch.apps.gateway.live.rolling import Rolling, SincePublished
@@ -120,7 +120,7 @@ class LiveDecider:
         if known.index.version != self._version:
             self._swap(known.index)
         sketch = known.sketcher(arrival.prompt, arrival.system_prompt)
-        facts = self.wiring.facts(arrival.account_id)
+        facts = as_told(self.wiring.facts(arrival.account_id), arrival)
         account = self._names(ACCOUNT, arrival.account_id)
         member = known.index.member(account)
         match = None if member is not None else self._match(known.index, account, arrival, sketch, facts)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from stillwatch.apps.gateway.seams import Arrival
 
 DAY = 86_400_000_000  # µs
+CLAIMED = {"org_id": "organisation", "plan": "plan", "verification": "verification", "program": "programme"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,15 @@ Facts = Callable[[str], AccountFacts | None]  # by account_id; None: not known
 def nothing_known(_: str) -> AccountFacts | None:
     """Facts of a gateway without a control plane."""
     return None
+
+
+def as_told(known: AccountFacts | None, arrival: Arrival) -> AccountFacts | None:
+    """Add what a signed header says of the account; what it says comes before what the table holds."""
+    claims = arrival.claims
+    if not claims:
+        return known
+    told = {CLAIMED[name]: value for name, value in claims.items() if name in CLAIMED and value}
+    return replace(known or AccountFacts(arrival.account_id), **told)
 
 
 def days_since(then: int | None, now: int) -> float:
