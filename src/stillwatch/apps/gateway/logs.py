@@ -31,10 +31,11 @@ NUMBERS = (
     "status", "input_tokens", "output_tokens", "duration_ms", "added_ms", "offset", "bytes", "count", "lost",
     "lost_total", "free_bytes", "worker", "workers", "pid", "port", "seconds", "at_once",
 )  # fmt: skip
+_TEXTS, _NUMBERS = frozenset(TEXTS), frozenset(NUMBERS)
 LONGEST = 200  # characters of one value
 PLAIN = re.compile(r"[^\w .,:;@/+()\[\]'<>=%-]")
 SECRET = re.compile(r"(?i)\b(sk|pk|rk|key|xox[abp]|gh[pousr]|glpat|eyJ)[-_][\w.-]{8,}|\bbearer\s+\S+|\beyJ[\w.-]{16,}")
-NAME = re.compile(r"[a-z][a-z0-9-]{2,60}")
+NAME = re.compile(r"[a-z]+(-[a-z]+){0,5}")
 REQUEST, UNNAMED = "request", "unnamed"
 logger = logging.getLogger("stillwatch.gateway.request")
 
@@ -53,13 +54,11 @@ class JsonLines(logging.Formatter):
         }
         if line["event"] == UNNAMED:
             line["at"] = f"{record.filename}:{record.lineno}"
-        for name in TEXTS:
-            value = record.__dict__.get(name)
-            if value is not None:
-                line[name] = plain(value)
-        for name in NUMBERS:
-            value = record.__dict__.get(name)
-            if isinstance(value, int | float):
+        for name, value in record.__dict__.items():
+            if name in _TEXTS:
+                if value is not None:
+                    line[name] = plain(value)
+            elif name in _NUMBERS and isinstance(value, int | float):
                 line[name] = value
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
@@ -116,8 +115,9 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> logging.Han
 
 
 def event_of(message: object) -> str:
-    """The name of what is said, if it is one."""
-    return message if isinstance(message, str) and NAME.fullmatch(message) else UNNAMED
+    """Return the name of what is said, if it is one."""
+    named = isinstance(message, str) and NAME.fullmatch(message) and not SECRET.search(message)
+    return str(message) if named else UNNAMED
 
 
 def plain(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from stillwatch.model import MissingDependency, UsageError
 
 GONE = "gone.json"
 MANY = 16  # files of processes that are gone, from which they are added up into one
-SEVERAL = {"sum": sum, "max": max, "min": min}
+SEVERAL: Mapping[str, Callable[[list[float]], float]] = {"sum": sum, "max": max, "min": min}
 Snapshot = Mapping[str, Any]
 
 
@@ -40,7 +40,7 @@ def read_all(folder: Path) -> list[Snapshot]:
     gone = _read(folder / GONE) or {}
     counted = set(gone.get("folded", ()))
     paths = [path for path in sorted(folder.glob("*.json")) if path.name not in counted and path.name != GONE]
-    found = [each for each in (_read(path) for path in paths) if each is not None]
+    found: list[Snapshot] = [each for each in (_read(path) for path in paths) if each is not None]
     return [gone, *found] if gone else found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from stillwatch.apps.gateway.seams import Arrival
 from tests.apps.gateway.plugs.drivers import AGENT, PLUGS, Plug, headers_of, litellm_home
 from tests.apps.gateway.plugs.table import BY_KEY, TABLE, Row
 
+NOT_TAKEN = {("litellm", "chat of a campaign, broken text")}  # LiteLLM refuses such JSON itself, with 400
 READ = ("api", "endpoint", "model", "prompt", "system_prompt", "tools", "turns", "stream", "artefacts_in")
 
 
@@ -20,13 +20,17 @@ READ = ("api", "endpoint", "model", "prompt", "system_prompt", "tools", "turns",
 def plug(request: pytest.FixtureRequest) -> Iterator[Plug]:
     if request.param == "litellm" and litellm_home() is None:
         pytest.skip("LiteLLM runs in an environment of its own: name one in STILLWATCH_LITELLM (make test-litellm)")
-    with contextlib.ExitStack() as stack:
-        yield stack.enter_context(PLUGS[request.param]())
+    with PLUGS[request.param]() as made:
+        made.more["name"] = request.param
+        yield made
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_request_gets_the_same_decision_through_every_plug(row: Row, plug: Plug) -> None:
     reply = plug.ask(row)
+    if (plug.more["name"], row.name) in NOT_TAKEN:
+        assert (reply.status, plug.upstream.asked) == (400, [])
+        return
     effect = row.expected.effect
     assert reply.status == effect.status, reply.body
     assert reply.headers.get("retry-after") == (None if effect.retry_after is None else str(effect.retry_after))
@@ -38,6 +42,9 @@ def test_a_request_gets_the_same_decision_through_every_plug(row: Row, plug: Plu
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_every_plug_reads_the_same_out_of_a_request(row: Row, plug: Plug) -> None:
     plug.ask(row)
+    if (plug.more["name"], row.name) in NOT_TAKEN:
+        assert plug.rules.arrivals == []
+        return
     (seen,) = plug.rules.arrivals
     expected = arrival_of(Asked(row.path, headers_of(row), row.text))
     assert {name: getattr(seen, name) for name in READ} == {name: getattr(expected, name) for name in READ}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
+import random
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import stillwatch as sw
@@ -14,89 +13,76 @@ from stillwatch.actions.decision import ALLOWED
 from stillwatch.apps.gateway.recording.layout import Layout, files
 from stillwatch.apps.gateway.recording.spool import Spool
 from stillwatch.apps.gateway.recording.texts import Texts
-from stillwatch.apps.gateway.seams import Arrival, Outcome
+from stillwatch.ingest.engine import Engine
+from stillwatch.ingest.read import read_exchanges
+from stillwatch.sketch.exchanges import Learned, sketch_exchanges
 from stillwatch.sketch.text import SketchKey
-from tests.apps.gateway.recording.small import compact, settings
+from tests.apps.gateway.recording.small import OK, SHADOW, arrival, compact, ids, numbered, settings
 
-PASSED = [field.name for field in dataclasses.fields(Arrival)]
-OUTCOME = [field.name for field in dataclasses.fields(Outcome)]
 SECRET = b"of this deployment"
 KEY = SketchKey.from_secret(SECRET)
-CONTENT_ALONE = {"prompt", "template_key", "fill_hash"}
+FRAMES = (
+    "Solve this puzzle, show every step that you take and then give the final answer in one line: {}",
+    "You are an editor of long novels; rewrite the passage below in plain words. {} Keep all names as they are.",
+    "{} is a word of a language that you know well. Give its origin, its relatives and three sentences that use it.",
+)
+WORDS = ("amber", "basin", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "jetty", "knoll", "larch")
 
 
-def exchange_of(row: dict[str, object]) -> tuple[Arrival, Outcome]:
-    known = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if value is not None
-    }
-    known |= {"ts": int(row["ts"].timestamp() * 1e6), "api": "openai"}  # type: ignore[attr-defined]
-    arrived = {name: known[name] for name in PASSED if name in known} | {"endpoint": known.get("endpoint", "messages")}
-    return Arrival(**arrived), Outcome(**{name: known[name] for name in OUTCOME if name in known})
-
-
-@pytest.fixture(scope="module")
-def recorded(small_traffic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log of planted traffic, recorded in four files, in four segments that wait."""
-    folder = tmp_path_factory.mktemp("recorded")
-    rows = pq.read_table(small_traffic / "exchanges.parquet").sort_by("ts").slice(0, 6_000).to_pylist()
-    for start in range(0, len(rows), 1_500):
-        spool = Spool(settings(folder))
-        for row in rows[start : start + 1_500]:
-            arrival, outcome = exchange_of(row)
-            spool.record(arrival, ALLOWED, outcome)
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """240 prompts of three templates among 80 that people wrote, in two segments that wait."""
+    chance = random.Random(5)
+    for start in (0, 160):
+        spool = Spool(settings(tmp_path / "log"))
+        for number in range(start, start + 160):
+            words = " ".join(chance.choices(WORDS, k=12)) + f" {number}"
+            prompt = words if number % 4 == 3 else FRAMES[number % 4].format(words)
+            spool.record(arrival(number, prompt=prompt), SHADOW if number % 5 else ALLOWED, OK)
         spool.close()
-        compact(folder)
-    return folder
+        compact(tmp_path / "log")
+    return tmp_path / "log"
 
 
-def sketches(log: Path | list[Path], tmp_path: Path) -> pa.Table:
-    """The sketches that the watcher makes of a log."""
-    from stillwatch.ingest.engine import Engine
-    from stillwatch.ingest.read import read_exchanges
-    from stillwatch.sketch.exchanges import sketch_exchanges
-
-    with Engine(tmp_path, threads=1) as engine:
-        made, _ = sketch_exchanges(engine, read_exchanges(log, engine), KEY)
+def sketches(log: Path, scratch: Path) -> pa.Table:
+    """What the watcher makes of a log."""
+    with Engine(scratch, threads=1) as engine:
+        read = read_exchanges(log, engine)
+        made, _ = sketch_exchanges(engine, read, KEY, Learned.nothing(KEY, 1_000))
         wanted = made.table.select("exchange_id", "template_key", "fill_hash").order_by("exchange_id")
         return engine.arrow(wanted)
 
 
-def test_validate_reads_it_and_rejects_nothing(recorded: Path) -> None:
-    support = sw.validate(recorded)
-    assert (support.rows_read, support.rows_rejected, support.rows_kept) == (6_000, 0, 6_000)
+def by_template(made: pa.Table) -> dict[str, int]:
+    return dict(zip(made["exchange_id"].to_pylist(), made["template_key"].to_pylist(), strict=True))
 
 
-@pytest.mark.slow
-def test_dropping_text_changes_no_verdict_that_rests_on_templates(
-    recorded: Path, small_traffic: Path, tmp_path: Path
-) -> None:
-    """With all text, with none, and with the later half: one template is one template in all three."""
+def test_one_template_is_one_template_with_text_without_and_half_and_half(recorded: Path, tmp_path: Path) -> None:
     made = sketches(recorded, tmp_path)
-    assert len(set(made["template_key"].to_pylist())) > 10
-    texts = Texts(settings(recorded), KEY)
-    given = (small_traffic / "accounts.parquet", small_traffic / "licences.csv", sw.Settings(secret=SECRET))
-    with_text = sw.detect(recorded, *given)
-    waiting = files(Layout(recorded).waiting, ".parquet")
-    assert len(waiting) == 4
-    for path in waiting[:2]:
-        texts.after_fold(path, made)
-    half = sketches(recorded, tmp_path)
-    dropped = set(pq.read_table(recorded / "segments", columns=["exchange_id"])["exchange_id"].to_pylist())
-    assert len(dropped) == 3_000
-    keys = [
-        dict(zip(each["exchange_id"].to_pylist(), each["template_key"].to_pylist(), strict=True))
-        for each in (made, half)
-    ]
-    assert {name: keys[1][name] for name in dropped} == {name: keys[0][name] for name in dropped}
-    assert set(keys[1].values()) & set(keys[0].values()) - {0}
-    for path in waiting[2:]:
-        texts.after_fold(path, made)
+    keys = by_template(made)
+    assert len({keys[name] for name in numbered(range(0, 320, 4))}) == 1
+    assert len(set(keys.values()) - {0}) >= 3
+    texts, (first, second) = Texts(settings(recorded), KEY), files(Layout(recorded).waiting, ".parquet")
+    texts.after_fold(first, made)
+    half = by_template(sketches(recorded, tmp_path))
+    dropped = ids(recorded, "segments")
+    assert len(dropped) == 160
+    assert [half[name] for name in dropped] == [keys[name] for name in dropped]
+    assert half["e00160"] == half["e00000"] == keys["e00000"]
+    texts.after_fold(second, made)
     assert sketches(recorded, tmp_path).equals(made)
-    without = sw.detect(recorded, *given)
-    assert without.manifest["rows"] == with_text.manifest["rows"]
-    accused = [
-        {row["account_id"] for row in run.verdicts.to_pylist() if row["verdict"] in ("suspect", "distillation")}
-        for run in (with_text, without)
-    ]
-    assert accused[0]
-    assert accused[1] <= accused[0]  # what a log without text cannot show is missed, never made up
+
+
+def test_detect_and_validate_take_it_and_pass_over_what_was_decided(recorded: Path, tmp_path: Path) -> None:
+    whole = sw.validate(recorded)
+    assert (whole.rows_read, whole.rows_rejected, whole.rows_kept) == (320, 0, 320)
+    texts = Texts(settings(recorded), KEY)
+    made = sketches(recorded, tmp_path)
+    for path in files(Layout(recorded).waiting, ".parquet"):
+        texts.after_fold(path, made)
+    states = {each.ability: each.state for each in sw.validate(recorded).abilities}
+    assert (states["template reuse"], states["question-pool partition"]) == ("supported", "supported")
+    assert states["reasoning elicitation"] == "not"  # said in docs/howto/keep-every-exchange.md
+    run = sw.detect(recorded, settings=sw.Settings(secret=SECRET))
+    assert run.manifest["rows"] == {"read": 320, "kept": 320, "rejected": 0}
+    assert run.verdicts.num_rows == 5

@@ -263,7 +263,7 @@ def test_a_worker_that_starts_on_a_full_disk_knows_it(tmp_path: Path, broken: Br
 
 
 def test_every_exchange_is_forced_to_disk_where_that_is_asked(tmp_path: Path, broken: Broken) -> None:
-    spool = opened(tmp_path, broken, fsync="every")
+    spool = opened(tmp_path, broken, fsync="every", on_failure="open")
     keep(spool, range(3))
     assert broken.syncs == 3
     broken.sync_error = errno.EIO

@@ -110,5 +110,15 @@ class AsyncClient(Asking):
             whole = self._aiohttp.ClientTimeout(total=self.service.timeout)
             session = self._aiohttp.ClientSession(timeout=whole, headers=self.service.headers)
             self._sessions[asyncio.get_running_loop()] = session
-        async with session.post(self.service.url.rstrip("/") + path, data=io.BytesIO(body)) as answer:
-            return answer.status, await answer.read()
+        address = self.service.url.rstrip("/") + path
+        try:
+            return await _send(session, address, body)
+        except self._aiohttp.ClientConnectorError:
+            raise
+        except (self._aiohttp.ServerDisconnectedError, self._aiohttp.ClientOSError):
+            return await _send(session, address, body)  # a kept connection may have ended: once more
+
+
+async def _send(session: Any, address: str, body: bytes) -> tuple[int, bytes]:
+    async with session.post(address, data=io.BytesIO(body)) as answer:
+        return answer.status, await answer.read()

@@ -21,6 +21,7 @@ from stillwatch.apps.gateway.plugs.calls import (
     status_of_call,
 )
 from stillwatch.apps.gateway.plugs.client import AsyncClient
+from stillwatch.apps.gateway.plugs.paths import ANTHROPIC
 from stillwatch.apps.gateway.plugs.refusing import REASON, altered, printable, problem_of
 from stillwatch.apps.gateway.plugs.service import Service
 from stillwatch.apps.gateway.plugs.stripping import strip
@@ -32,6 +33,7 @@ try:
     from fastapi import HTTPException
     from litellm.integrations.custom_guardrail import CustomGuardrail
     from litellm.integrations.custom_logger import CustomLogger
+    from litellm.proxy._types import ProxyException
 except ImportError as missing:
     raise MissingDependency("the plug for LiteLLM runs inside its proxy: pip install 'litellm[proxy]'") from missing
 
@@ -187,6 +189,10 @@ def refusal(decision: Decision, arrival: Arrival) -> Exception:
     headers = {REASON: printable(decision.reason)} | ({} if after is None else {"retry-after": str(after)})
     said = problem_of(decision, arrival.exchange_id)
     detail = {**said, "error": said["detail"]}
+    if arrival.api == ANTHROPIC:  # whose route of LiteLLM's answers an HTTPException without its headers
+        kind, status = said["error"]["type"], decision.effect.status
+        raised: Exception = ProxyException(said["detail"], kind, None, status, headers, provider_specific_fields=detail)
+        return raised
     made: Exception = HTTPException(decision.effect.status, detail, headers)
     return made
 
