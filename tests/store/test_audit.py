@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +26,28 @@ from stillwatch.store.tables import ACTIONS, ENTRIES, KEYS, NODES, STATE
 
 @pytest.fixture
 def filled(store: Store) -> Store:
-    """A ledger of 13 entries: actions 0 to 7, of which 4 are approved (8 to 10) and reversed (11), and a key (12)."""
+    """A ledger of 13 entries: actions 0 to 7, of which 3 are approved (8 to 10), one reversed (11), and a key (12)."""
     fill(store)
     return store
+
+
+@pytest.fixture(scope="module")
+def filled_file(file_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in a file, to be copied."""
+    path = tmp_path_factory.mktemp("audit") / "filled.sqlite"
+    shutil.copyfile(file_template, path)
+    with open_store(str(path)) as store:
+        fill(store)
+    return path
+
+
+@pytest.fixture
+def copied(filled_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """The same in a file of the test's own."""
+    path = tmp_path / "control.sqlite"
+    shutil.copyfile(filled_file, path)
+    with open_store(str(path)) as opened:
+        yield opened
 
 
 def fill(store: Store) -> None:
@@ -61,10 +82,9 @@ def test_an_untouched_log_holds(filled: Store) -> None:
 
 
 @pytest.mark.parametrize("index", range(13))
-def test_an_altered_entry_is_named(file_store: Store, index: int) -> None:
-    fill(file_store)
-    rewrite(file_store, index, '"v":1', '"v": 1')
-    assert index in {each.index for each in audit(file_store).faults if "was altered" in each.what}
+def test_an_altered_entry_is_named(copied: Store, index: int) -> None:
+    rewrite(copied, index, '"v":1', '"v": 1')
+    assert index in {each.index for each in audit(copied).faults if "was altered" in each.what}
 
 
 def test_a_rewritten_entry_is_named_even_when_it_reads_well(filled: Store) -> None:
@@ -74,23 +94,21 @@ def test_a_rewritten_entry_is_named_even_when_it_reads_well(filled: Store) -> No
     assert any("approved_by" in each.what for each in faults)
 
 
-def test_an_entry_rewritten_with_its_hash_is_found_by_the_hash_above(filled: Store) -> None:
-    forged = rewrite(filled, 8, '"by":"ann"', '"by":"eve"')
+def test_an_entry_rewritten_with_its_hash_is_found_by_the_hash_above(copied: Store) -> None:
+    forged = rewrite(copied, 8, '"by":"ann"', '"by":"eve"')
     leaf = (NODES.c.last == 8) & (NODES.c.level == 0)
-    tamper(filled, update(NODES).where(leaf).values(hash=tree.leaf_hash(forged.encode())))
-    assert any("over entries 8 to 9 is not that of its halves" in each.what for each in audit(filled).faults)
+    tamper(copied, update(NODES).where(leaf).values(hash=tree.leaf_hash(forged.encode())))
+    assert any("over entries 8 to 9 is not that of its halves" in each.what for each in audit(copied).faults)
 
 
 @pytest.mark.parametrize("index", [0, 5, 12])
-def test_a_missing_entry_is_named(file_store: Store, index: int) -> None:
-    fill(file_store)
-    tamper(file_store, delete(ENTRIES).where(ENTRIES.c.leaf == index))
-    assert (index, "the entry is missing") in [(each.index, each.what) for each in audit(file_store).faults]
+def test_a_missing_entry_is_named(copied: Store, index: int) -> None:
+    tamper(copied, delete(ENTRIES).where(ENTRIES.c.leaf == index))
+    assert (index, "the entry is missing") in [(each.index, each.what) for each in audit(copied).faults]
 
 
-def test_every_stored_hash_matters_and_is_named(file_store: Store) -> None:
-    fill(file_store)
-    with file_store.engine.connect() as connection:
+def test_every_stored_hash_matters_and_is_named(copied: Store) -> None:
+    with copied.engine.connect() as connection:
         nodes = list(connection.execute(NODES.select()))
     for node in nodes:
         here = (NODES.c.last == node.last) & (NODES.c.level == node.level)
@@ -98,10 +116,10 @@ def test_every_stored_hash_matters_and_is_named(file_store: Store) -> None:
             (update(NODES).where(here).values(hash=b"\0" * 32), update(NODES).where(here).values(hash=node.hash)),
             (delete(NODES).where(here), insert(NODES).values(last=node.last, level=node.level, hash=node.hash)),
         ):
-            tamper(file_store, statement)
-            assert node.last in {each.index for each in audit(file_store).faults}, node
-            tamper(file_store, back)
-    assert audit(file_store).faults == ()
+            tamper(copied, statement)
+            assert node.last in {each.index for each in audit(copied).faults}, node
+            tamper(copied, back)
+    assert audit(copied).faults == ()
 
 
 @pytest.mark.parametrize(
@@ -117,9 +135,9 @@ def test_every_stored_hash_matters_and_is_named(file_store: Store) -> None:
         (update(STATE).values(ledger_size=14), 13),
     ],
 )
-def test_what_is_added_or_renamed_is_named(filled: Store, statement: Any, index: int) -> None:
-    tamper(filled, statement)
-    assert index in {each.index for each in audit(filled).faults}
+def test_what_is_added_or_renamed_is_named(copied: Store, statement: Any, index: int) -> None:
+    tamper(copied, statement)
+    assert index in {each.index for each in audit(copied).faults}
 
 
 @pytest.mark.parametrize(
@@ -140,20 +158,20 @@ def test_what_is_added_or_renamed_is_named(filled: Store, statement: Any, index:
         ),
     ],
 )
-def test_an_act_that_nobody_logged_is_found(filled: Store, statement: Any, index: int | None, what: str) -> None:
-    tamper(filled, statement)
-    assert any(each.index == index and what in each.what for each in audit(filled).faults)
+def test_an_act_that_nobody_logged_is_found(copied: Store, statement: Any, index: int | None, what: str) -> None:
+    tamper(copied, statement)
+    assert any(each.index == index and what in each.what for each in audit(copied).faults)
 
 
 def vouched(store: Store) -> Checkpoint:
     return Checkpoint("example.com/stillwatch", *proving.head(store))
 
 
-def test_a_log_that_grew_holds_against_an_older_checkpoint(filled: Store) -> None:
-    empty, told = Checkpoint("example.com/stillwatch", 0, tree.EMPTY), vouched(filled)
-    revoke_key(filled, "key-12", 40, "ann")
-    for each in (empty, told, vouched(filled)):
-        assert audit(filled, each).faults == ()
+def test_a_log_that_grew_holds_against_an_older_checkpoint(copied: Store) -> None:
+    empty, told = Checkpoint("example.com/stillwatch", 0, tree.EMPTY), vouched(copied)
+    revoke_key(copied, "key-12", 40, "ann")
+    for each in (empty, told, vouched(copied)):
+        assert audit(copied, each).faults == ()
 
 
 def test_a_log_whose_end_was_cut_off_holds_alone_but_not_against_a_checkpoint(filled: Store) -> None:
@@ -169,20 +187,12 @@ def test_a_log_whose_end_was_cut_off_holds_alone_but_not_against_a_checkpoint(fi
     assert [each.index for each in audit(filled, told).faults] == [12]
 
 
-def test_a_log_that_was_written_anew_holds_alone_but_not_against_a_checkpoint(file_store: Store) -> None:
-    fill(file_store)
-    told = vouched(file_store)
+def test_a_log_that_was_written_anew_holds_alone_but_not_against_a_checkpoint(copied: Store) -> None:
+    told = vouched(copied)
     forged = told.root[::-1]
-    assert audit(file_store, told).faults == ()
-    (fault,) = audit(file_store, Checkpoint(told.origin, told.size, forged)).faults
+    assert audit(copied, told).faults == ()
+    (fault,) = audit(copied, Checkpoint(told.origin, told.size, forged)).faults
     assert fault.what == "the first 13 entries are not those that the checkpoint vouches for"
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path_factory.mktemp('audit') / 'control.sqlite'}") as store:
-        fill(store)
-        yield store
 
 
 class Undo(Exception):
@@ -191,7 +201,7 @@ class Undo(Exception):
 
 @given(index=st.integers(0, 12), place=st.integers(0, 10_000), letter=st.characters(codec="ascii"))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_one_character_of_any_entry_matters(untouched: Store, index: int, place: int, letter: str) -> None:
+def test_any_one_character_of_any_entry_matters(copied: Store, index: int, place: int, letter: str) -> None:
     from stillwatch.store.audit import check_entries
 
     def try_it(connection: Connection) -> None:
@@ -205,14 +215,14 @@ def test_any_one_character_of_any_entry_matters(untouched: Store, index: int, pl
 
     with (
         pytest.raises(Undo),
-        untouched.engine.connect() as connection,
+        copied.engine.connect() as connection,
         connection.execution_options(writes=True).begin(),
     ):
         try_it(connection)
 
 
-def test_the_signed_checkpoint_is_of_the_log_as_it_is(filled: Store) -> None:
+def test_the_signed_checkpoint_is_of_the_log_as_it_is(copied: Store) -> None:
     from stillwatch.store.ledger.notes import make_key
 
     key = make_key("example.com/stillwatch", b"\7" * 32)
-    assert read_checkpoint(proving.checkpoint(filled, key), key.public) == vouched(filled)
+    assert read_checkpoint(proving.checkpoint(copied, key), key.public) == vouched(copied)

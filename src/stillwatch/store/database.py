@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from stillwatch.model import InputRefused, UsageError
 from stillwatch.store import urls
@@ -113,8 +113,16 @@ def _talking(store: Store) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        words = str(error.orig).splitlines() or [type(error.orig).__name__]
-        raise StoreUnavailable(f"{store.name}: {words[0]}") from None
+        raise StoreUnavailable(f"{store.name}: {_words(error.orig)}") from None
+    except TimeoutError:
+        raise StoreUnavailable(f"{store.name}: every connection is in use") from None
+
+
+def _words(error: BaseException | None) -> str:
+    """What the driver says, in one line; pg8000 hands on the server's fields."""
+    told = error.args[0] if error is not None and error.args else ""
+    words = told.get("M", "") if isinstance(told, dict) else str(error)
+    return next(iter(words.splitlines()), type(error).__name__)
 
 
 def _check_file(path: Path | None, create: bool) -> None:

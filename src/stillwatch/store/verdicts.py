@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -52,8 +53,7 @@ class Snapshot:
 
 def as_verdict(campaign: Campaign) -> CampaignVerdict:
     """Return what is published of a campaign that a run found."""
-    told = (getattr(campaign, name) for name in _NAMES)
-    return CampaignVerdict(*told, members=frozenset(campaign.members))
+    return _verdict({name: getattr(campaign, name) for name in _NAMES}, campaign.members)
 
 
 def record_verdicts(store: Store, campaigns: Iterable[CampaignVerdict], at: int, by: str) -> list[int]:
@@ -109,8 +109,11 @@ def _withdraw(act: Writing, old: CampaignVerdict, at: int, by: str) -> int:
 def _tell(act: Writing, old: CampaignVerdict | None, new: CampaignVerdict, at: int, by: str) -> int:
     were = old.members if old else frozenset()
     content = entries.Verdict(
-        new.verdict.value,
-        *(decimal(each) for each in (new.p, new.coordination_bits, new.extraction_bits, new.deception_bits)),
+        verdict=new.verdict.value,
+        p=decimal(new.p),
+        coordination_bits=decimal(new.coordination_bits),
+        extraction_bits=decimal(new.extraction_bits),
+        deception_bits=decimal(new.deception_bits),
         accounts=len(new.members),
         exchanges=new.exchanges,
         joined=tuple(sorted(new.members - were)),
@@ -132,11 +135,13 @@ def _campaigns(connection: Connection) -> list[CampaignVerdict]:
     members = defaultdict(set)
     for campaign_id, account_id in connection.execute(select(MEMBERS.c.campaign_id, MEMBERS.c.account_id)):
         members[campaign_id].add(account_id)
-    rows = connection.execute(select(*(CAMPAIGNS.c[name] for name in _NAMES)).order_by(CAMPAIGNS.c.campaign_id))
-    return [
-        CampaignVerdict(row[0], VerdictKind(row[1]), *row[2:], members=frozenset(members[row[0]]))  # type: ignore[call-arg]
-        for row in rows
-    ]
+    columns = [CAMPAIGNS.c[name] for name in _NAMES]
+    rows = connection.execute(select(*columns).order_by(CAMPAIGNS.c.campaign_id)).mappings()
+    return [_verdict(dict(row), members[row["campaign_id"]]) for row in rows]
+
+
+def _verdict(told: dict[str, Any], members: Iterable[str]) -> CampaignVerdict:
+    return CampaignVerdict(**{**told, "verdict": VerdictKind(told["verdict"]), "members": frozenset(members)})
 
 
 def _pieces(names: Iterable[str]) -> Iterator[list[str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +211,29 @@ def test_a_proof_is_of_one_thing(run: Run, acted: Run) -> None:
 
 def test_a_text_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[2Jb\u202ec") == "a\ufffd[2Jb\ufffdc"
+
+
+def without(packages: set[str], *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as if packages were not installed."""
+    line = f"import sys; sys.modules |= dict.fromkeys({packages!r}); from stillwatch.apps.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", line, *words], capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_loads_nothing_of_the_control_plane_until_it_is_asked_for() -> None:
+    heavy = "{'sqlalchemy', 'alembic', 'cryptography', 'pg8000'}"
+    line = f"import sys, stillwatch.apps.cli; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", line], check=True)
+
+
+def test_what_is_missing_is_named_and_what_needs_it_not_goes_on(run: Run, acted: Run) -> None:
+    told = without({"sqlalchemy"}, "keys", "list")
+    assert told.returncode == 2
+    assert told.stderr == "error: the control plane needs sqlalchemy: pip install 'stillwatch[gateway]'\n"
+    acted()
+    public = run("ledger", "key", "--name", "example.com/stillwatch", "--out", "ledger.key").stdout.strip()
+    note = keep("now.note", run("ledger", "checkpoint", "--key", "ledger.key"))
+    proof = keep("proof.json", run("ledger", "prove", "0", "--checkpoint", note))
+    verify = ("ledger", "verify", "--proof", proof, "--public-key", public)
+    assert without({"sqlalchemy"}, *verify).returncode == 0  # an outsider needs no database
+    told = without({"cryptography"}, *verify)
+    assert told.stderr == "error: checkpoints need cryptography: pip install 'stillwatch[gateway]'\n"

@@ -76,7 +76,7 @@ def check_file(text: str, key: PublicKey | None, note: str | None = None) -> Che
 def _check_inclusion(told: Mapping[str, Any], checkpoint: Checkpoint, key: PublicKey | None) -> Checked:
     del key  # it vouched for the checkpoint
     index, entry = told.get("index"), told.get("entry")
-    if not _whole(index) or not isinstance(entry, str):
+    if not isinstance(index, int) or isinstance(index, bool) or not isinstance(entry, str):
         raise InputRefused("the proof lacks its index or its entry")
     leaf = leaf_hash(entry.encode(errors="replace"))
     holds = includes(leaf, index, checkpoint.size, told["hashes"], checkpoint.root)

@@ -172,10 +172,11 @@ def _decode(text: str) -> bytes | None:
 
 
 def _signed(key: PublicKey, text: str, signature: bytes) -> bool:
+    ed25519 = _ed25519()
     from cryptography.exceptions import InvalidSignature
 
     try:
-        _ed25519().Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, text.encode())
+        ed25519.Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, text.encode())
     except InvalidSignature:
         return False
     return True
