@@ -56,9 +56,9 @@ def test_a_table_that_lags_behind_takes_back_neither_proof_nor_declaration(store
     assert accounts_of(store, ["a"])["a"].verification == "business"
 
 
-def test_the_operators_table_cannot_forge_a_proof(store: Store) -> None:
-    put_accounts(store, [Account("a", verified_since=1, declared_use="anything")])
-    assert accounts_of(store, ["a"]) == {"a": Account("a")}
+def test_the_operators_table_cannot_forge_a_proof(file_store: Store) -> None:
+    put_accounts(file_store, [Account("a", verified_since=1, declared_use="anything")])
+    assert accounts_of(file_store, ["a"]) == {"a": Account("a")}
 
 
 def test_verification_and_declaration_stand_in_the_ledger(store: Store) -> None:
@@ -73,6 +73,6 @@ def test_verification_and_declaration_stand_in_the_ledger(store: Store) -> None:
 
 
 @pytest.mark.parametrize("verification", ["none", "blood"])
-def test_nothing_is_no_proof(store: Store, verification: str) -> None:
+def test_nothing_is_no_proof(file_store: Store, verification: str) -> None:
     with pytest.raises(UsageError, match="is no verification"):
-        mark_verified(store, "a", verification, 5, "relay")
+        mark_verified(file_store, "a", verification, 5, "relay")

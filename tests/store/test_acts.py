@@ -94,9 +94,9 @@ def test_the_same_action_may_be_asked_for_every_minute(store: Store) -> None:
         {"parameters": {"requests": 99, "seconds": 60}},
     ],
 )
-def test_another_action_is_another(store: Store, change: dict[str, Any]) -> None:
-    first = propose_action(store, ASKED, 1, "policy")
-    second = propose_action(store, dataclasses.replace(ASKED, **change), 2, "policy")
+def test_another_action_is_another(file_store: Store, change: dict[str, Any]) -> None:
+    first = propose_action(file_store, ASKED, 1, "policy")
+    second = propose_action(file_store, dataclasses.replace(ASKED, **change), 2, "policy")
     assert second.action_id != first.action_id
 
 
@@ -140,25 +140,25 @@ def test_actions_are_listed_by_what_they_are_now_and_whom_they_are_about(store: 
     ],
 )
 def test_an_action_that_cannot_be_explained_or_would_not_end_is_refused(
-    store: Store, change: dict[str, Any], words: str
+    file_store: Store, change: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        propose_action(store, dataclasses.replace(ASKED, **change), 1, "policy")
-    with reading(store) as connection:
+        propose_action(file_store, dataclasses.replace(ASKED, **change), 1, "policy")
+    with reading(file_store) as connection:
         assert size(connection) == 0
-    assert list_actions(store, 2) == []
+    assert list_actions(file_store, 2) == []
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb"])
-def test_approval_and_reversal_need_a_name(store: Store, name: str) -> None:
-    asked = propose_action(store, ASKED, 1, "policy")
+def test_approval_and_reversal_need_a_name(file_store: Store, name: str) -> None:
+    asked = propose_action(file_store, ASKED, 1, "policy")
     for act in (approve_action, reverse_action):
         with pytest.raises(UsageError, match="name of a person"):
-            act(store, asked.action_id, 2, name)
+            act(file_store, asked.action_id, 2, name)
 
 
-def test_an_action_that_is_not_there_is_refused_in_words(store: Store) -> None:
+def test_an_action_that_is_not_there_is_refused_in_words(file_store: Store) -> None:
     with pytest.raises(UsageError, match="act-7: no such action"):
-        approve_action(store, "act-7", 2, "ann")
+        approve_action(file_store, "act-7", 2, "ann")
     with pytest.raises(UsageError, match="act-7: no such action"):
-        find_action(store, "act-7", 2)
+        find_action(file_store, "act-7", 2)

@@ -43,8 +43,8 @@ def test_a_revoked_key_is_found_no_longer(store: Store) -> None:
     assert audit(store).faults == ()
 
 
-def test_two_keys_are_never_alike(store: Store) -> None:
-    assert issue_key(store, ASKED, 1, "ann")[0] != issue_key(store, ASKED, 1, "ann")[0]
+def test_two_keys_are_never_alike(file_store: Store) -> None:
+    assert issue_key(file_store, ASKED, 1, "ann")[0] != issue_key(file_store, ASKED, 1, "ann")[0]
 
 
 def test_keys_are_listed_without_their_hashes(store: Store) -> None:
@@ -82,10 +82,10 @@ def test_another_secret_is_noticed_before_every_key_is_refused(database: str) ->
         assert len(list_keys(store)) == 1
 
 
-def test_a_key_that_is_over_before_it_begins_or_is_not_there_is_refused(store: Store) -> None:
+def test_a_key_that_is_over_before_it_begins_or_is_not_there_is_refused(file_store: Store) -> None:
     with pytest.raises(UsageError, match="must expire later"):
-        issue_key(store, ASKED, 10_000, "ann")
+        issue_key(file_store, ASKED, 10_000, "ann")
     with pytest.raises(UsageError, match="key-5: no such key"):
-        revoke_key(store, "key-5", 1, "ann")
-    with reading(store) as connection:
+        revoke_key(file_store, "key-5", 1, "ann")
+    with reading(file_store) as connection:
         assert size(connection) == 0
