@@ -32,4 +32,4 @@ def gateway(
     if check:
         print(f"{config}: sound", file=sys.stderr)
         return
-    raise typer.Exit(Supervisor(config, told, wiring.program()).run())
+    raise typer.Exit(Supervisor(config, told, wiring.program(told)).run())

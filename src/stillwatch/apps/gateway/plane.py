@@ -47,7 +47,7 @@ class Plane:
         self._accounts: dict[str, AccountFacts] = {}
         self._suspended: dict[str, int] = {}
         self._approved: dict[str, int] = {}
-        self._seen = 0
+        self.seen = 0
         self._wishes: dict[_Wish, None] = {}
         self._written: set[_Wish] = set()
         self.failure = ""
@@ -80,7 +80,7 @@ class Plane:
         try:
             self._write(desk)
             now_at = version(self.store)
-            if now_at != self._seen:
+            if now_at != self.seen:
                 self._load(now_at)
             self.failure = ""
         except StillwatchError as error:
@@ -93,9 +93,7 @@ class Plane:
         if rule is None:
             return
         whole = rule.scope == CAMPAIGN and bool(attributes.campaign)
-        scope, subject = (
-            (Scope.CAMPAIGN, attributes.campaign) if whole else (Scope.ACCOUNT, attributes.account)
-        )
+        scope, subject = (Scope.CAMPAIGN, attributes.campaign) if whole else (Scope.ACCOUNT, attributes.account)
         wish = _Wish(name, scope, subject, needs_approval)
         if wish not in self._written:
             self._wishes[wish] = None
@@ -109,7 +107,7 @@ class Plane:
             self._wishes.pop(wish, None)
 
     def _load(self, at: int) -> None:
-        fresh = {name: _facts(each) for name, each in accounts_changed(self.store, self._seen).items()}
+        fresh = {name: _facts(each) for name, each in accounts_changed(self.store, self.seen).items()}
         self._accounts.update(fresh)
         now = _now()
         suspended: dict[str, int] = {}
@@ -118,7 +116,7 @@ class Plane:
             self._take(action, suspended, approved)
         for action in acts_withdrawn(self.store, now):
             self.acts.withdraw(action.rule, action.subject_id, (action.reversed_at or now) / SECOND)
-        self._suspended, self._approved, self._seen = suspended, approved, at
+        self._suspended, self._approved, self.seen = suspended, approved, at
 
     def _take(self, action: Action, suspended: dict[str, int], approved: dict[str, int]) -> None:
         """Take one action over: a person's approval, a suspension, when a rule's act began."""

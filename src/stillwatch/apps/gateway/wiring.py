@@ -172,9 +172,11 @@ def announce(decision: Decision) -> tuple[tuple[bytes, bytes], ...]:
     return _encoded(refusal.headers(decision))
 
 
-def program() -> Program:
+def program(config: Config) -> Program:
     """Return what `stillwatch gateway` runs."""
-    return Program(build_parts, BACKGROUND, beside.prepare_logs)
+    asked = {"admin": config.admin, "decide": config.decide, "envoy": config.envoy, "accounts": config.accounts}
+    background = tuple(each for each in BACKGROUND if each.name not in asked or asked[each.name] is not None)
+    return Program(build_parts, background, beside.prepare_logs)
 
 
 def check(config: Config) -> None:

@@ -111,6 +111,11 @@ class LiveDecider:
         except Exception as error:
             self.errors.note(error)
 
+    @property
+    def underway(self) -> int:
+        """Exchanges that were decided and are not settled."""
+        return len(self._open)
+
     def attributes(self, arrival: Arrival) -> Attributes:
         """What a rule may ask about this request."""
         return self._look(arrival).attributes

@@ -80,6 +80,11 @@ class Follower:
         self._seen: tuple[int, int] | None = None
         self._said = ""
 
+    @property
+    def failing(self) -> bool:
+        """Whether the newest publication could not be read at the last look."""
+        return bool(self._said)
+
     def check(self) -> bool:
         """Take a newer publication where there is one; return whether there was. Never raises."""
         try:

@@ -25,6 +25,7 @@ from stillwatch.apps.gateway.settings import Config, host_and_port, load_config
 from stillwatch.model import StillwatchError
 
 logger = logging.getLogger("stillwatch.gateway")
+FIXED = ("listen", "data", "admin", "decide", "envoy", "accounts")  # of the configuration: a reload leaves them
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 BACKLOG = 2_048
 LOOK = 0.5  # seconds between two looks when nothing happens
@@ -173,10 +174,10 @@ class Supervisor:
         except StillwatchError as error:
             logger.error("reload-failed", extra={"what": str(self.path), "why": str(error)})
             return
-        for name in ("listen", "admin", "data"):
+        for name in FIXED:
             if getattr(config, name) != getattr(self.config, name):
                 logger.warning("needs-restart", extra={"what": name})
-        kept = {name: getattr(self.config, name) for name in ("listen", "admin", "data")}
+        kept = {name: getattr(self.config, name) for name in FIXED}
         self.config = config.model_copy(update=kept)
         before = [each for each in self._children if each.leaving is None]
         for child in [each for each in before if not each.name.startswith("worker-")]:
