@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillwatch.apps.gateway.recording.settings import RecordingSettings
+from stillwatch.apps.gateway.recording.settings import KafkaSettings, RecordingSettings
 from stillwatch.apps.gateway.settings import Config
 
 
@@ -28,7 +28,8 @@ class Places:
         data = config.data
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         told = config.recording.model_dump(exclude={"kafka"})
-        kafka = None if config.recording.kafka is None else config.recording.kafka.model_dump()
+        topic = config.recording.kafka
+        kafka = None if topic is None else KafkaSettings.model_validate(topic.model_dump())
         return cls(
             secret=config.secret.read("secret of the deployment").encode(),
             database=config.database or str(data / "control.sqlite"),

@@ -58,7 +58,7 @@ class Deciding:
 def build_parts(config: Config) -> Parts:
     """Return what one worker needs: who may call, what is decided, what is kept."""
     deciding = build_deciding(config)
-    places, desk, secret = deciding.places, deciding.desk, deciding.places.secret
+    secret = deciding.places.secret
     keys = KeyRing(lambda: key_hashes(deciding.store), lambda key: hash_key(key, secret))
     metrics = watched_metrics(deciding)
     requests = logs.RequestLog(config.logs.sample)
