@@ -146,7 +146,7 @@ def tell(data: Data) -> str:
         f"that is the campaign's alone, at the least). {second['leaked']:,} of their {second['exchanges']:,} exchanges "
         f"leak. {innocent['accounts']:,} innocent accounts send {innocent['exchanges']:,} requests, of which "
         f"{innocent['denied']:,} are refused. {innocent['matched_twice']:,} match two families of a campaign that "
-        f"they are not tied to; {innocent['tied']:,} come from accounts that the run before had tied to one, wrongly.\n\n"
+        f"they are not tied to; {innocent['tied']:,} come from accounts that the last run had wrongly tied to one.\n\n"
         + table(("innocents", "requests", "matched by any family", "refused"), rows)
         + "\n"
         + table(("campaign", "exchanges after the ban", "refused"), others)
