@@ -121,7 +121,7 @@ def data() -> dict[str, dict[str, Any]]:
         },
         "failover": {
             "second": {"accounts": 40, "exchanges": 900, "leaked": 4, "decided_first": 39, "matched_first": 40},
-            "innocent": {"accounts": 700, "exchanges": 9_000, "denied": 1, "matched_twice": 2},
+            "innocent": {"accounts": 700, "exchanges": 9_000, "denied": 1, "matched_twice": 2, "tied": 3},
             "classes": {"framed": {"sent": 90, "matched": 3, "denied": 1}},
             "campaigns": {"G-failover": {"sent": 950, "refused": 940}},
         },

@@ -77,7 +77,8 @@ class Replayed:
                 "accounts": len({one.account_id for one in innocent}),
                 "exchanges": len(innocent),
                 "denied": len(harmed),
-                "matched_twice": sum(one.attributes.match_families > 1 for one in innocent),
+                "matched_twice": sum(one.attributes.match_families > 1 for one in innocent if not _tied(one)),
+                "tied": sum(_tied(one) for one in innocent),  # the run before took them for members: its error
             },
             "classes": self._by_class(innocent),
             "campaigns": self._by_campaign(late),
@@ -93,6 +94,10 @@ class Replayed:
         named = [(name, one) for one in late if (name := self.truth.exchange.get(one.exchange_id)) is not None]
         sent, refused = Counter(name for name, _ in named), Counter(name for name, one in named if one.refused)
         return {name: {"sent": sent[name], "refused": refused[name]} for name in sorted(sent)}
+
+
+def _tied(one: Sent) -> bool:
+    return one.attributes.member
 
 
 def replay(tables: Tables, truth: Truth, folder: Path, hours: Sequence[int] = AFTER) -> Replayed:
@@ -140,7 +145,8 @@ def tell(data: Data) -> str:
         f"{second['decided_first']:,} are stopped at their first request ({second['matched_first']:,} by a template "
         f"that is the campaign's alone, at the least). {second['leaked']:,} of their {second['exchanges']:,} exchanges "
         f"leak. {innocent['accounts']:,} innocent accounts send {innocent['exchanges']:,} requests, of which "
-        f"{innocent['denied']:,} are refused and {innocent['matched_twice']:,} match two families.\n\n"
+        f"{innocent['denied']:,} are refused. {innocent['matched_twice']:,} match two families of a campaign that "
+        f"they are not tied to; {innocent['tied']:,} come from accounts that the last run had wrongly tied to one.\n\n"
         + table(("innocents", "requests", "matched by any family", "refused"), rows)
         + "\n"
         + table(("campaign", "exchanges after the ban", "refused"), others)

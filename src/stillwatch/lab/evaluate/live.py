@@ -132,6 +132,7 @@ class Gateway:
 
 def arrival_of(row: Mapping[str, Any]) -> Arrival:
     """A row of the exchange log as the request that it was."""
+    same: dict[str, Any] = {name: row.get(name) for name in _AS_THEY_ARE}
     api, endpoint = APIS.get(row.get("endpoint") or "", ("openai", "chat.completions"))
     return Arrival(
         exchange_id=row["exchange_id"],
@@ -145,7 +146,7 @@ def arrival_of(row: Mapping[str, Any]) -> Arrival:
         tools=tuple(row.get("tools") or ()),
         turns=row.get("turns") or 1,
         artefacts_in=tuple(row.get("artefacts_in") or ()),
-        **{name: row.get(name) for name in _AS_THEY_ARE},
+        **same,
     )
 
 
@@ -191,15 +192,18 @@ def _licences(path: Path | None) -> list[tuple[str, LicenceTerms]]:
     if path is None:
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [
-            (
-                row.get("account_id") or row.get("org_id") or "",
-                LicenceTerms(
-                    *(frozenset(filter(None, (row.get(name) or "").split(";"))) for name in ("models", "capabilities"))
-                ),
-            )
-            for row in csv.DictReader(file)
-        ]
+        rows = list(csv.DictReader(file))
+    return [
+        (
+            row.get("account_id") or row.get("org_id") or "",
+            LicenceTerms(_listed(row.get("models")), _listed(row.get("capabilities"))),
+        )
+        for row in rows
+    ]
+
+
+def _listed(cell: str | None) -> frozenset[str]:
+    return frozenset(name for name in (cell or "").split(";") if name)
 
 
 def _between(rows: pa.Table, since: int, end: int) -> pa.Table:

@@ -107,7 +107,8 @@ def test_live_windows_are_a_batch_folded_window_by_window_and_accuse_whom_one_ba
     assert tables(sw.read_run(desk.folder / "out")) == tables(folded)
     whole = accused(sw.detect(log, *others, sw.Settings(secret=SECRET)))
     assert len(whole) > 50
-    assert len(accused(live[-1]) ^ whole) <= 0.02 * len(whole)
+    assert accused(live[-1]) <= whole  # nobody more; a campaign of eight accounts is known to one batch alone, as its
+    assert len(accused(live[-1])) >= 0.9 * len(whole)  # template was too rare for a key in the first windows (why/023)
     told = read_published(desk.folder / "index")
     assert told is not None
     assert (told["version"], told["windows"], told["exchanges"]) == (len(windows), len(windows), log.num_rows)
@@ -115,6 +116,31 @@ def test_live_windows_are_a_batch_folded_window_by_window_and_accuse_whom_one_ba
     assert len(desk.recorded) == len(windows)
     assert sorted(desk.dropped) == sorted(path.name for path in (desk.folder / "log").iterdir())
     assert no_text_in(desk.folder, log, but=desk.folder / "log")
+
+
+@pytest.mark.slow
+def test_where_templates_are_keyed_elsewhere_live_windows_are_one_batch_to_the_last_digit(
+    small_traffic: Path, tmp_path: Path
+) -> None:
+    """Then nothing depends on what was known of the text when a window came."""
+    log = log_of(small_traffic, 12_000)
+    keys = pc.utf8_slice_codeunits(log["prompt"], 0, 24)
+    log = log.append_column("template_key", keys).append_column("fill_hash", log["prompt"])
+    log = log.drop_columns(["prompt", "system_prompt"])
+    desk = Desk(tmp_path / "desk", small_traffic)
+    for number, (end, rows) in enumerate(windows_of(log)):
+        desk.write(str(number), rows)
+        found = desk.sweep(end + SECOND)
+    others = (small_traffic / "accounts.parquet", small_traffic / "licences.csv")
+    whole = sw.detect(log, *others, sw.Settings(secret=SECRET))
+    assert found[-1].run.verdicts.drop_columns(["campaign_id"]).equals(whole.verdicts.drop_columns(["campaign_id"]))
+    assert members(found[-1].run) == members(whole)
+    assert accused(whole)
+
+
+def members(run: Run) -> list[list[str]]:
+    """Campaigns by their accounts: ids come from the run before."""
+    return sorted(sorted(story.campaign.members) for story in run.stories)
 
 
 def no_text_in(folder: Path, log: pa.Table, but: Path) -> bool:

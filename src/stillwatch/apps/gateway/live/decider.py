@@ -156,7 +156,7 @@ class LiveDecider:
 
     def _volumes(
         self, index: Index, arrival: Arrival, campaign: str, member: Member | None, match: Match | None
-    ) -> dict[str, int]:
+    ) -> dict[str, Any]:
         own = self._rolling.volumes(arrival.account_id, arrival.ts)
         told = {
             "exchanges_hour": own.exchanges_hour,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +138,7 @@ def _known(run: Run) -> list[KnownCampaign]:
     ]
 
 
-def _members(population: Population, concluded: _Concluded, namer: Namer) -> dict[str, npt.NDArray[np.generic]]:
+def _members(population: Population, concluded: _Concluded, namer: Namer) -> dict[str, Any]:
     """Every tied account with the gravest of its campaigns, by name."""
     rank = {kind: at for at, kind in enumerate(VerdictKind)}
     best: dict[int, tuple[tuple[int, float], int, int]] = {}
