@@ -86,8 +86,9 @@ def _counting_from(number: int, url: str, told: bytes, path: str, behaviour: str
 
 
 def test_headers_are_passed_on_both_ways_and_those_of_the_connection_are_not(gateway: Stack) -> None:
-    answer, _ = ask(gateway.url, **{"x-own": "ü".encode().decode("latin-1"), "openai-beta": "v2", "connection": "x-hop, keep-alive", "x-hop": "1",
-                                    "te": "trailers", "x-forwarded-for": "6.6.6.6"})  # fmt: skip
+    own = "ü".encode().decode("latin-1")  # http.client sends Latin-1, so these are the bytes of UTF-8
+    hop = {"connection": "x-hop, keep-alive", "x-hop": "1", "te": "trailers", "x-forwarded-for": "6.6.6.6"}
+    answer, _ = ask(gateway.url, **{"x-own": own, "openai-beta": "v2", **hop})
     sent = gateway.mock.seen.last["headers"]
     assert (sent["openai-beta"], answer.headers["x-request-id"]) == ("v2", "req_mock")
     assert sent["x-own"].encode("latin-1").decode() == "ü"
