@@ -14,7 +14,10 @@ REDACTED = "cmVkYWN0ZWQtdGhvdWdodC1vZi10aGUtbW9jaw=="
 ENCRYPTED = "ZW5jcnlwdGVkLXJlYXNvbmluZy1vZi10aGUtbW9jaw=="
 TOKENS_IN, TOKENS_OUT = 25, 40
 MADE = 1_760_000_000
-LOGPROBS = {"content": [{"token": "The", "logprob": -0.1, "bytes": None, "top_logprobs": []}], "refusal": None}
+LOGPROBS: dict[str, Any] = {
+    "content": [{"token": "The", "logprob": -0.1, "bytes": None, "top_logprobs": []}],
+    "refusal": None,
+}
 _count = itertools.count(1)
 Told = dict[str, str]
 Asked = dict[str, Any]
@@ -135,7 +138,11 @@ def _message_events(model: str, count: int, told: Told) -> Iterator[Asked]:
     yield {"type": "message_start", "message": start | {"usage": {"input_tokens": TOKENS_IN, "output_tokens": 1}}}
     yield {"type": "ping"}
     for index, block in enumerate(_blocks(told)):
-        empty = {"thinking": {"thinking": "", "signature": ""}, "text": {"text": ""}, "tool_use": {"input": {}}}
+        empty: dict[str, Asked] = {
+            "thinking": {"thinking": "", "signature": ""},
+            "text": {"text": ""},
+            "tool_use": {"input": {}},
+        }
         yield {"type": "content_block_start", "index": index, "content_block": block | empty.get(block["type"], {})}
         for delta in _deltas(block, count):
             yield {"type": "content_block_delta", "index": index, "delta": delta}

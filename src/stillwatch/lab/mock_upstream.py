@@ -2,7 +2,7 @@
 
 How it behaves stands in the request's header `mock`, as words parted by commas: `events=40`, `delay=0.1` (seconds
 before each event), `tool`, `thinking`, `logprobs`, `no-usage`, `status=429`, `truncate` (the connection breaks in the
-middle), `silent` (no answer), `gzip`. `GET /mock` says what became of its streams.
+middle), `silent` (no answer), `flood` (a stream without end), `gzip`. `GET /mock` says what became of its streams.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 JSON, EVENTS = b"application/json", b"text/event-stream; charset=utf-8"
 FOREVER = 3_600.0
+FLOOD = 400  # events at a time
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Seen:
     finished: int = 0
     abandoned: int = 0  # the other side hung up in the middle
     at: list[float] = field(default_factory=list)  # when that was noticed, by the monotonic clock
+    flooded: int = 0  # bytes sent of streams without end
     last: dict[str, Any] = field(default_factory=dict)  # headers and body of the last request
 
 
@@ -90,6 +92,10 @@ class MockUpstream:
             {"type": "http.response.start", "status": 200, "headers": [(b"content-type", EVENTS), (b"x-mock", b"1")]}
         )
         events = list(bodies.events(path, asked, told))
+        while "flood" in told:
+            self.seen.flooded += len(events[0]) * FLOOD
+            await send({"type": "http.response.body", "body": events[0] * FLOOD, "more_body": True})
+            await asyncio.sleep(0)  # or a client that left would never be noticed
         delay = float(told.get("delay", 0))
         for number, event in enumerate(events if delay or "truncate" in told else [b"".join(events)]):
             if delay:

@@ -92,7 +92,7 @@ def test_tokens_are_counted_and_models_listed_by_the_upstream(client: anthropic.
 
 
 def test_the_query_goes_on(client: anthropic.Anthropic, gateway: Stack) -> None:
-    client.beta.messages.create(**ASKED, betas=["x-1"])
+    client.beta.messages.create(**ASKED, betas=["x-1"], extra_query={"beta": "true"})
     assert (gateway.mock.seen.last["query"], gateway.mock.seen.last["headers"]["anthropic-beta"]) == (
         "beta=true",
         "x-1",

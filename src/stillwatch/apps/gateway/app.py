@@ -252,15 +252,13 @@ async def _received(receive: Receive) -> dict[str, Any]:
 
 async def _rest_of_body(first: bytes, receive: Receive, most: int) -> bytes:
     pieces, size, more = [first], len(first), True
-    while more:
+    while more and size <= most * DISCARD:
         message = await _received(receive)
         size, more = size + len(message["body"]), message["more_body"]
         if size <= most:
             pieces.append(message["body"])
         else:
             pieces.clear()
-        if size > most * DISCARD:
-            break
     if size > most:
         raise _too_long(most)
     return b"".join(pieces)

@@ -27,6 +27,7 @@ def readiness(gateway: Gateway) -> dict[str, str]:
 
 async def answer(gateway: Gateway, scope: dict[str, Any], send: Any) -> None:
     """Answer a probe. It names no key, account or address."""
+    told: dict[str, object]
     if scope["method"] not in ("GET", "HEAD"):
         status, told = 405, {"error": "ask by GET"}
     elif scope["path"] == ALIVE:

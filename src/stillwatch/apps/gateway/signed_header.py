@@ -16,7 +16,7 @@ from stillwatch.apps.gateway.settings import SignedHeader
 from stillwatch.model import UsageError
 
 ALGORITHMS = ("EdDSA", "Ed25519", "ES256", "RS256")  # of a public key; never one that a client could sign with itself
-KINDS = {"OKP": jwk.OKPKey, "EC": jwk.ECKey, "RSA": jwk.RSAKey}
+KINDS: dict[str, Any] = {"OKP": jwk.OKPKey, "EC": jwk.ECKey, "RSA": jwk.RSAKey}
 MOST_TOKENS = 10_000  # verified ones that are remembered: a gateway in front sends one token many times
 LONGEST_TOKEN = 8_192
 LONGEST_CLAIM = 256

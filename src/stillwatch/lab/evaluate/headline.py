@@ -24,7 +24,7 @@ from stillwatch.lab.evaluate.bench import Bench, outcome
 from stillwatch.lab.evaluate.metrics import Rate
 from stillwatch.lab.evaluate.part import Bar, Data, Part, share, table
 from stillwatch.lab.evaluate.plan import Plan
-from stillwatch.lab.evaluate.scores import campaign_table, summary, totals_table
+from stillwatch.lab.evaluate.scores import by_class, campaign_table, summary, totals_table
 from stillwatch.lab.rivals.base import Log, Ranking
 from stillwatch.lab.rivals.roster import ROSTER
 from stillwatch.lab.rivals.run import run_within
@@ -88,9 +88,10 @@ def measure(bench: Bench, plan: Plan) -> dict[str, Any]:
     command = [files[0], "--accounts", files[1], "--licences", files[2], "--out", str(out), "--quiet"]
     detected = timed([sys.executable, "-m", "stillwatch.apps.cli", "detect", *command])
     truth = read_truth(path / "labels")
-    replay = summary(outcome(asked, truth, sw.read_run(out), detected.seconds))
+    scored = outcome(asked, truth, sw.read_run(out), detected.seconds)
     return {
-        "replay": replay,
+        "replay": summary(scored),
+        "classes": by_class([scored]),
         "composed_s": composed,
         "floor_s": float(floor.printed),
         "detect": {"seconds": detected.seconds, "cpu": detected.cpu, "gib": detected.gib},

@@ -44,8 +44,9 @@ class DroppingStream:
 
     def __init__(self, endpoint: Endpoint, drop: frozenset[str]) -> None:
         self._held = b""
+        edits: dict[Endpoint, Callable[[frozenset[str]], Edit]]
         edits = {CHAT: _ChatEdit, RESPONSES: _ResponsesEdit, MESSAGES: _MessagesEdit}
-        self._edit: Edit = edits[endpoint](drop)
+        self._edit = edits[endpoint](drop)
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what may be sent on; an event that is not over waits."""

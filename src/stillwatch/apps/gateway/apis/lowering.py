@@ -36,8 +36,9 @@ def _exceeds(value: Any, most: int) -> bool:
 
 def _lower_thinking(asked: dict[str, Any], most: int) -> dict[str, Any]:
     """A budget for thinking must stay below the maximum, or the API would refuse the whole request."""
-    held = asked.get("thinking")
-    budget = held.get("budget_tokens") if isinstance(held, dict) else None
+    told = asked.get("thinking")
+    held: dict[str, Any] = told if isinstance(told, dict) else {}
+    budget = held.get("budget_tokens")
     if not isinstance(budget, int) or budget < most:
         return {}
     return {"thinking": {**held, "budget_tokens": most - 1} if most > LEAST_THINKING else {"type": "disabled"}}

@@ -58,6 +58,8 @@ class Server(uvicorn.Server):
         """End, and what looks around with it."""
         self._watching.cancel()
         await super().shutdown(sockets)
+        for each in list(self.server_state.connections):
+            each.transport.abort()  # of clients that do not read: the loop would wait for them
         self._ticking.cancel()
         await asyncio.gather(self._watching, self._ticking, return_exceptions=True)
 
