@@ -244,7 +244,9 @@ class Logs(Table):
 
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level that is told")
     format: Literal["json", "text"] = Field(default="json", description="one JSON object a line, or text for people")
-    sample: float = Field(default=0.0, ge=0, le=1, description="share of ordinary requests that get a line; others all do")
+    sample: float = Field(
+        default=0.0, ge=0, le=1, description="share of ordinary requests that get a line; others all do"
+    )
 
 
 class Config(Table):
