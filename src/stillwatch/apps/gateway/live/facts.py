@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from stillwatch.apps.gateway.seams import Arrival
 
@@ -62,7 +63,7 @@ def as_told(known: AccountFacts | None, arrival: Arrival) -> AccountFacts | None
     claims = arrival.claims
     if not claims:
         return known
-    told = {CLAIMED[name]: value for name, value in claims.items() if name in CLAIMED and value}
+    told: dict[str, Any] = {CLAIMED[name]: value for name, value in claims.items() if name in CLAIMED and value}
     return replace(known or AccountFacts(arrival.account_id), **told)
 
 
