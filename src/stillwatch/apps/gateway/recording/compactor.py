@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -155,12 +155,12 @@ class Compactor:
     def _recover(self) -> None:
         """Finish what a kill interrupted, and remove what it left half done."""
         self._finish_removing()
-        for folder in (self._layout.waiting, self._layout.segments, self._layout.damaged):
-            for stray in folder.glob(".*.new"):
-                stray.unlink()
+        for stray in self._layout.damaged.glob(".*.new"):
+            stray.unlink()
         for stray in self._layout.spool.glob(".*"):
-            if self._clock() - stray.stat().st_mtime > STRAY:
-                stray.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # a worker that begins a file gives it its name
+                if self._clock() - stray.stat().st_mtime > STRAY:
+                    stray.unlink()
         self.texts.recover()
 
 

@@ -71,8 +71,11 @@ class Texts:
         return sum(self._drop(path) for path in old)
 
     def recover(self) -> None:
-        """Remove what waits though it is done with, after a kill."""
+        """Remove what a kill left half written, and what waits though it is done with."""
         with alone(self._layout.folder, "texts", wait=True):
+            for folder in (self._layout.waiting, self._layout.segments):
+                for stray in folder.glob(".*.new"):
+                    stray.unlink()
             for path in files(self._layout.waiting, PARQUET):
                 if (self._layout.segments / path.name).exists():
                     path.unlink()
