@@ -24,6 +24,7 @@ def build(config: Config) -> Parts:
     """Keys from a file that may change; a file `broken` keeps a worker from starting."""
     if (config.data / "broken").exists():
         raise SystemExit("cannot start")
+    (config.data / f"worker-{os.getpid()}").touch()
     keys: dict[str, str] = {}
 
     def load() -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stillwatch.apps.gateway.app import Gateway
 from stillwatch.apps.gateway.exchange import CLIENT_LEFT
 from stillwatch.lab import mock_bodies as bodies
 from tests.apps.gateway.running import ALICE, PROVIDER_KEY, Stack, exchange_raw, served, stack, wait_until
@@ -128,6 +130,14 @@ def test_an_abandoned_stream_is_cancelled_upstream_ten_times_of_ten(gateway: Sta
     assert gateway.mock.seen.finished == 0
     wait_until(lambda: len(gateway.parts.kept) == 10)
     assert all(passage.left for _, _, passage in gateway.parts.seen)
+
+
+def test_an_abandoned_stream_is_cancelled_under_any_server(gateway: Stack) -> None:
+    app = Gateway(gateway.gateway.config, gateway.gateway.parts)
+    with served(app) as url:
+        connection = begun(replace(gateway, url=url), "events=200,delay=0.05")
+        connection.close()
+        wait_until(lambda: gateway.mock.seen.abandoned == 1)
 
 
 def test_a_client_that_leaves_before_the_answer_begins_is_noticed(gateway: Stack) -> None:

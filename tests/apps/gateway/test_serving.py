@@ -54,13 +54,9 @@ class Running:
             connection.close()
 
     def workers(self) -> set[int]:
-        """Processes that serve, by what they were started for."""
-        found = set()
-        for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.NoSuchProcess):
-                if "spawn_main" in " ".join(child.cmdline()) and child.pid != self.beside():
-                    found.add(child.pid)
-        return found
+        """Processes that serve, by what they leave behind at their start."""
+        started = {int(path.name.split("-")[1]) for path in (self.folder / "data").glob("worker-*")}
+        return {pid for pid in started if _alive(pid)}
 
     def beside(self) -> int:
         path = self.folder / "data" / "beside.pid"
@@ -101,10 +97,11 @@ def gateway(folder: Path, more: str = "workers = 2\n", timeouts: str = "", broke
 def test_a_drain_ends_no_answer_and_then_everything(tmp_path: Path) -> None:
     with gateway(tmp_path, timeouts="unready = 0.5") as running:
         got: list[tuple[int, bytes]] = []
-        behaviour = {"mock": "events=20,delay=0.1"}
+        behaviour = {"mock": "events=40,delay=0.1"}
         asking = threading.Thread(target=lambda: got.append(running.ask(stream=True, headers=behaviour)))
         asking.start()
         wait_until(lambda: running.mock.seen.streams == 1)
+        wait_until(lambda: running.beside() > 0)
         running.process.terminate()
         wait_until(lambda: not running.ready())
         assert running.process.poll() is None
@@ -117,7 +114,7 @@ def test_a_drain_ends_no_answer_and_then_everything(tmp_path: Path) -> None:
 
 def test_what_dies_is_replaced(tmp_path: Path) -> None:
     with gateway(tmp_path) as running:
-        wait_until(lambda: running.beside() > 0)
+        wait_until(lambda: running.beside() > 0 and len(running.workers()) == 2, 30)
         before, beside = running.workers(), running.beside()
         os.kill(min(before), signal.SIGKILL)
         os.kill(beside, signal.SIGKILL)
@@ -172,8 +169,8 @@ def test_a_gateway_that_cannot_start_says_so_and_ends(tmp_path: Path) -> None:
 
 def test_workers_end_when_the_supervisor_was_killed(tmp_path: Path) -> None:
     with gateway(tmp_path) as running:
+        wait_until(lambda: len(running.workers()) == 2, 30)
         workers = running.workers()
-        assert len(workers) == 2
         running.process.kill()
         running.process.wait()
         wait_until(lambda: not any(psutil.pid_exists(pid) and _alive(pid) for pid in workers), 30)

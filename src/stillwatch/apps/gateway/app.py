@@ -127,7 +127,7 @@ class Gateway:
         if route.told.forward_client and arrival.ip:
             onward["x-forwarded-for"] = arrival.ip
         url = self._routes.url(route, scope["raw_path"].decode("ascii"), scope["query_string"])
-        exchange.watch(receive)
+        exchange.watch(scope, receive)
         assert self._relay is not None, "open() comes first"
         await self._relay.carry(exchange, Asked(scope["method"], url, onward, body or None, asked, route))
 

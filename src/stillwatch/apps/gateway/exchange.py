@@ -17,6 +17,7 @@ from stillwatch.apps.gateway.seams import Arrival, Outcome, RecordingFailed
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 logger = logging.getLogger("stillwatch.gateway")
+CONNECTION = "stillwatch.connection"  # in the scope, when our own server serves
 CLIENT_LEFT = 499  # status of what nobody was there to receive
 
 
@@ -37,14 +38,21 @@ class Exchange:
         self.watcher: asyncio.Task[None] | None = None
         self._closed = False
 
-    def watch(self, receive: Receive) -> None:
+    def watch(self, scope: dict[str, Any], receive: Receive) -> None:
         """From here on, a client that hangs up ends the exchange, and with it the request upstream."""
         self.task = asyncio.current_task()
-        self.watcher = asyncio.create_task(self._watch(receive))
+        connection = scope.get(CONNECTION)
+        if connection is not None:  # our own server tells at once
+            connection.on_leave(self._left)
+        else:
+            self.watcher = asyncio.create_task(self._watch(receive))
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._left()
+
+    def _left(self) -> None:
         if self.task is not None and not self.passage.left:
             self.passage.left = True
             self.task.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stillwatch.apps.gateway.settings import Authentication
 from stillwatch.ingest.adapters.base import first_address
@@ -14,8 +14,7 @@ FOR = re.compile(r'(?:^|[;,])\s*for="?([^;,"]+)"?', re.IGNORECASE)
 MOST_PEERS = 10_000  # addresses whose trust is remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The client's address, and what a trusted proxy told about it."""
 
     ip: str | None = None

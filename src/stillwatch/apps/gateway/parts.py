@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -70,9 +71,10 @@ def now_micros() -> int:
     return time.time_ns() // 1_000
 
 
-def new_id() -> str:
-    """Return an id that no other exchange has."""
-    return uuid.uuid4().hex
+def ids() -> Callable[[], str]:
+    """Return what makes ids that no other exchange has: a random beginning of this process, and a count."""
+    begin, count = uuid.uuid4().hex[:20], itertools.count(1)
+    return lambda: f"{begin}{next(count):012x}"
 
 
 def _unwatched(*_: object) -> None:
@@ -95,4 +97,4 @@ class Parts:
     close: Callable[[], None] = _unwatched
     now: Callable[[], int] = now_micros  # µs since 1970
     clock: Callable[[], float] = time.perf_counter
-    new_id: Callable[[], str] = new_id
+    new_id: Callable[[], str] = field(default_factory=ids)

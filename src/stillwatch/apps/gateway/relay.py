@@ -150,7 +150,8 @@ class Relay:
         exchange.passage.answered = exchange.parts.clock()
         if not listener.ended and _until_closed(response):
             raise Refused(502, "upstream_broken", "The upstream broke off.")  # nothing else tells it from an end
-        exchange.close(self._heard(exchange, listener))
+        if not exchange.closed:
+            exchange.close(self._heard(exchange, listener))
         exchange.unwatch()
         await send({"type": "http.response.body", "body": b""})
 
@@ -191,7 +192,7 @@ class Relay:
         return piece
 
     def _outcome(self, status: int, body: bytes) -> Outcome:
-        said = read_said(body, self._name) if status < 300 else {}
+        said = read_said(body, self._name, self._keep_text) if status < 300 else {}
         return Outcome(
             status,
             tokens(said.get("input_tokens")),

@@ -131,10 +131,11 @@ def read_answer(body: Record, name: Callable[[str], str] = hash_handle) -> Row:
     handles = handles_in([said, body.get("output"), body.get("content")])
     if body.get("object") == "response" and body.get("id"):
         handles.append(body["id"])  # what previous_response_id may name later
+    tokens_in, tokens_out = tokens_of(usage)
     row = {
         "model": body.get("model"),
-        "input_tokens": _tokens_in(usage),
-        "output_tokens": first_of(usage, "output_tokens", "completion_tokens"),
+        "input_tokens": tokens_in,
+        "output_tokens": tokens_out,
         "response": text_of(said),
         "artefacts_out": [name(each) for each in dict.fromkeys(handles)],
     }
@@ -151,13 +152,15 @@ def handles_in(value: Any) -> list[str]:
 def _collect_handles(value: Any, found: list[str]) -> None:
     if isinstance(value, list):
         for each in value:
-            _collect_handles(each, found)
+            if isinstance(each, list | dict):
+                _collect_handles(each, found)
     elif isinstance(value, dict):
         if value.get("type") in OPAQUE:
             found += [held for name in HANDLES if isinstance(held := value.get(name), str) and held]
         for name in WITHIN:
-            if name in value:
-                _collect_handles(value[name], found)
+            inner = value.get(name)
+            if isinstance(inner, list | dict):
+                _collect_handles(inner, found)
 
 
 def _speaks(part: Any) -> bool:
@@ -166,6 +169,11 @@ def _speaks(part: Any) -> bool:
         return isinstance(part, str)
     kind = part.get("type")
     return kind is None or str(kind).endswith("text") or kind == "message"
+
+
+def tokens_of(usage: Record) -> tuple[Any, Any]:
+    """Return the tokens in and out that a `usage` names."""
+    return _tokens_in(usage), first_of(usage, "output_tokens", "completion_tokens")
 
 
 def _tokens_in(usage: Record) -> Any:

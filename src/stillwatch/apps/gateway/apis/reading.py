@@ -12,10 +12,16 @@ import msgspec
 
 from stillwatch.apps.gateway.apis.errors import Refused
 from stillwatch.ingest.adapters.base import OTHER_SHAPE, Row
-from stillwatch.ingest.adapters.conversation import read_answer, read_request
+from stillwatch.ingest.adapters.conversation import read_answer, read_request, tokens_of
 
 Name = Callable[[str], str]
 MOST = 2**31 - 1  # of a number that a client names; what is more means nothing
+HANDLED = (
+    b'"signature"',
+    b'"encrypted_content"',
+    b'"redacted_thinking"',
+    b'"response"',
+)  # words of an answer with handles
 decode = msgspec.json.Decoder().decode
 NOTHING: Row = {}
 
@@ -68,9 +74,21 @@ def read_asked(body: dict[str, Any], name: Name) -> Row:
     return row
 
 
-def read_said(body: bytes, name: Name) -> Row:
-    """Return what an answer says; nothing where it is not JSON of a known shape."""
+class _Used(msgspec.Struct):
+    """The one part of an answer that is needed of most."""
+
+    usage: dict[str, Any] | None = None
+
+
+_used = msgspec.json.Decoder(_Used).decode
+
+
+def read_said(body: bytes, name: Name, words: bool = False) -> Row:
+    """Return what an answer says, its `words` only when asked; nothing where it is not JSON of a known shape."""
     try:
+        if not words and not any(word in body for word in HANDLED):
+            tokens_in, tokens_out = tokens_of(_used(body).usage or NOTHING)
+            return {"input_tokens": tokens_in, "output_tokens": tokens_out}
         held = decode(body)
         row = read_answer(held, name) if isinstance(held, dict) else NOTHING
     except (msgspec.DecodeError, *OTHER_SHAPE):

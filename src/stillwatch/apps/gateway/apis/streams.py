@@ -11,7 +11,7 @@ import msgspec
 
 from stillwatch.apps.gateway.apis.endpoints import CHAT, MESSAGES, RESPONSES, Endpoint
 from stillwatch.apps.gateway.apis.reading import Name, tokens
-from stillwatch.ingest.adapters.conversation import handles_in, read_answer
+from stillwatch.ingest.adapters.conversation import handles_in, tokens_of
 
 SCAN_BYTES = 64 << 10  # events are gathered up to here before they are looked at
 LONGEST_EVENT = 16 << 20  # a longer one is passed on and not read
@@ -67,10 +67,10 @@ class Listener:
     def tokens(self) -> tuple[int | None, int | None]:
         """Tokens in and out. Where the stream names no tokens out, each piece of the answer counts as one."""
         self._scan(whole=True)
-        row = read_answer({"usage": self._usage}, self._name)
-        out = tokens(row.get("output_tokens"))
+        told_in, told_out = tokens_of(self._usage)
+        out = tokens(told_out)
         estimate = max(self._deltas - self._unspoken, 0) or None
-        return tokens(row.get("input_tokens")), out if out is not None else estimate
+        return tokens(told_in), out if out is not None else estimate
 
     def words(self) -> str | None:
         """What was said, when words are kept."""

@@ -8,10 +8,12 @@ lengths, several lengths, chunked not last, bare line feeds.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from stillwatch.apps.gateway.exchange import CONNECTION
 from stillwatch.apps.gateway.settings import Limits, Timeouts
 
 MOST_HEADERS = 128  # names; a browser sends some twenty
@@ -30,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.stalled_since: float | None = None  # the client reads nothing
         self._head = 0  # bytes of the head that is arriving; -1: it is complete
         self._running: RequestResponseCycle | None = None
+        self._leave: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Await the first request."""
@@ -53,6 +56,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins to arrive."""
         super().on_message_begin()
+        scope: Any = self.scope
+        scope[CONNECTION] = self
         if self.incoming_since is None:
             self.incoming_since = self.loop.time()
 
@@ -76,7 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running = cycle
+        self._running, self._leave = cycle, None
         super()._start_asgi_task(cycle, app)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,7 +90,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if running is not None and not running.response_complete:
             running.disconnected = True
             running.message_event.set()
+            if self._leave is not None:
+                self._leave()
         super().connection_lost(exc)
+
+    def on_leave(self, told: Callable[[], None]) -> None:
+        """Call this when the client hangs up while its request is being answered."""
+        self._leave = told
+        self.flow.resume_reading()  # which a long body may have stopped: nothing is noticed while it is
+        if self._running is not None and self._running.disconnected:
+            told()
 
     def check(self, now: float, timeouts: Timeouts) -> None:
         """Give up a client that sends its request, or takes its answer, too slowly."""
