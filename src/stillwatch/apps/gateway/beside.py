@@ -8,20 +8,17 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 import stillwatch as sw
 from stillwatch.apps.gateway import logs
-from stillwatch.apps.gateway.live.watching import STATE, LivePlan, this_world, watch_gateway
+from stillwatch.apps.gateway.live.watching import LivePlan, this_world, watch_gateway
 from stillwatch.apps.gateway.metrics import Metrics
 from stillwatch.apps.gateway.places import Places
+from stillwatch.apps.gateway.recording.counted import count_rounds
 from stillwatch.apps.gateway.recording.layout import Layout
-from stillwatch.apps.gateway.recording.service import Round, compactor_process
-from stillwatch.apps.gateway.recording.spool import spool_bytes
+from stillwatch.apps.gateway.recording.service import compactor_process
+from stillwatch.apps.gateway.recording.sketched import drop_text_of_folded
 from stillwatch.apps.gateway.recording.texts import Texts
 from stillwatch.apps.gateway.registers import load_accounts, stamp
 from stillwatch.apps.gateway.settings import Config, host_and_port
@@ -36,7 +33,6 @@ SECOND = 1_000_000  # µs
 LOOK = 2.0  # seconds between two looks at the table of accounts
 WATCHER = "watcher"
 LEAST_TOKEN = 16  # characters
-NAMED = ["exchange_id", "template_key", "fill_hash"]
 logger = logging.getLogger("stillwatch.gateway")
 
 
@@ -63,25 +59,8 @@ def compact(config: Config) -> None:
     places = Places.of(config)
     metrics = Metrics(places.metrics).start()
 
-    def told(round_: Round) -> None:
-        swept = round_.swept
-        for name, more in (
-            ("compacted_total", swept.exchanges),
-            ("segments_total", swept.segments),
-            ("damaged_total", swept.damaged),
-            ("torn_total", swept.torn),
-            ("unsketched_total", swept.dropped_unsketched),
-        ):
-            if more:
-                metrics.count(name, more)
-        metrics.gauge("segments_waiting", swept.waiting)
-        metrics.gauge("oldest_waiting_seconds", swept.oldest)
-        metrics.gauge("spool_bytes", spool_bytes(places.recording.folder))
-        if places.recording.kafka is not None:
-            metrics.gauge("kafka_waiting", round_.unsent)
-
     try:
-        compactor_process(places.recording, places.secret, told)
+        compactor_process(places.recording, places.secret, count_rounds(metrics))
     finally:
         metrics.close()
 
@@ -113,7 +92,7 @@ def live_plan(config: Config, places: Places) -> LivePlan:
         accounts=lambda: None if config.accounts is None else str(config.accounts),
         licences=lambda: None if config.licences is None else str(config.licences),
         record=lambda run: record_run(places, run),
-        after_fold=lambda segment: texts.after_fold(segment, sketches_of(places.live, segment)),
+        after_fold=drop_text_of_folded(texts, places.live),
         settings=sw.Settings(secret=places.secret, templates=config.templates),
         every=int(config.live.window * SECOND),
     )
@@ -144,17 +123,6 @@ def verdicts_of(run: Run) -> list[CampaignVerdict]:
         )
         for row in run.campaigns.to_pylist()
     ]
-
-
-def sketches_of(state: Path, segment: Path) -> pa.Table | None:
-    """Return the sketches that the state has of a segment's exchanges: their names stay when their text goes."""
-    steps = sorted(path for path in (state / "steps").glob("[0-9]*") if (path / STATE).is_dir())
-    if not steps:
-        return None
-    wanted = pa.table({"exchange_id": pq.read_table(segment, columns=["exchange_id"])["exchange_id"].unique()})
-    windows = sorted((steps[-1] / STATE).glob("window-*.parquet"))
-    parts = [pq.read_table(path, columns=NAMED).join(wanted, "exchange_id", join_type="left semi") for path in windows]
-    return pa.concat_tables(parts) if parts else None
 
 
 def follow_accounts(config: Config) -> None:

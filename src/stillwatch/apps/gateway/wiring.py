@@ -26,6 +26,7 @@ from stillwatch.apps.gateway.metrics import Metrics
 from stillwatch.apps.gateway.parts import Parts, Passage, Watched, now_micros
 from stillwatch.apps.gateway.places import Places
 from stillwatch.apps.gateway.plane import Plane
+from stillwatch.apps.gateway.recording.counted import numbers_of
 from stillwatch.apps.gateway.recording.spool import Spool
 from stillwatch.apps.gateway.registers import load_accounts, read_access, stamp
 from stillwatch.apps.gateway.seams import Arrival, Outcome
@@ -141,21 +142,19 @@ def watched(config: Config, deciding: Deciding) -> tuple[Watched, ...]:
 def watched_metrics(deciding: Deciding) -> Metrics:
     """Return this process's metrics, asking every part for its numbers."""
     metrics = Metrics(deciding.places.metrics)
-    spool, follower = deciding.spool, deciding.follower
+    follower = deciding.follower
 
     def numbers() -> dict[str, float | Mapping[str, float]]:
         index = follower.known.index
         return {
             "policy_errors_total": float(sum(deciding.desk.failures.values()) + deciding.decider.errors.count),
-            "recorded_total": float(spool.recorded),
-            "lost_total": {"unkept": float(spool.lost)},
-            "recording_ok": float(not spool.ready()),
             "in_flight": float(deciding.decider.underway),
             "index_version": float(index.version),
             "index_timestamp_seconds": index.until / 1e6,
         }
 
     metrics.source(numbers)
+    metrics.source(numbers_of(deciding.spool))
     deciding.stack.callback(metrics.close)
     return metrics.start()
 
