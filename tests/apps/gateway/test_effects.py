@@ -34,7 +34,7 @@ def test_a_refusal_says_why_and_where_to_appeal_and_asks_nobody(gateway: Stack) 
     answer, told = ask(gateway.url)
     error = json.loads(told)["error"]
     assert (answer.status, answer.headers["x-stillwatch-reason"], error["code"]) == (403, "R7", "R7")
-    assert (error["appeal"], error["exchange_id"]) == ("https://x.test/appeal", gateway.parts.kept[0][0].exchange_id)
+    assert (error["appeal"], error["instance"]) == ("https://x.test/appeal", gateway.parts.kept[0][0].exchange_id)
     assert (gateway.parts.outcome().status, gateway.mock.seen.requests) == (403, 0)
 
 
