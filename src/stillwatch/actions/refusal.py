@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from stillwatch.actions.decision import ActionKind, Decision, Effect
@@ -35,7 +36,7 @@ def problem(decision: Decision, instance: str, types: str = TYPES) -> dict[str, 
     effect = decision.effect
     document: dict[str, Any] = {
         "type": f"{types}{decision.action}",
-        "title": TITLES.get(decision.action, "Refused"),
+        "title": TITLES.get(decision.action, "Refused") if effect.status in ERROR_TYPES else phrase(effect.status),
         "status": effect.status,
         "detail": decision.message or DETAILS.get(decision.action, "This request is refused."),
         "instance": instance,
@@ -60,10 +61,10 @@ def body(decision: Decision, api: str, instance: str, types: str = TYPES) -> tup
     """
     document = problem(decision, instance, types)
     if api == "openai":
-        error = {"message": sentence(document), "type": _type(document), "param": None}
+        error = {"message": sentence(document), "type": error_type(document["status"]), "param": None}
         return PLAIN, _json({"error": {**_members(document), **error, "code": document["reason"]}})
     if api == "anthropic":
-        error = {"type": _type(document), "message": sentence(document)}
+        error = {"type": error_type(document["status"]), "message": sentence(document)}
         return PLAIN, _json({"type": "error", "error": {**_members(document), **error}, "request_id": instance})
     return PROBLEM, _json(document)
 
@@ -103,13 +104,27 @@ def _members(document: Mapping[str, Any]) -> dict[str, Any]:
     return {"problem": document["type"], **{name: each for name, each in document.items() if name != "type"}}
 
 
-def _type(document: Mapping[str, Any]) -> str:
-    return ERROR_TYPES.get(document["status"], "invalid_request_error")
+def error_type(status: int) -> str:
+    """Return the kind of error that the clients of both APIs know for a status."""
+    return ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+
+
+def phrase(status: int) -> str:
+    """Return what HTTP calls a status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Refused"
 
 
 def _why(decision: Decision) -> dict[str, str]:
     told = {"x-stillwatch-reason": decision.reason, "x-stillwatch-appeal": decision.appeal}
-    return {name: value for name, value in told.items() if value}
+    return {name: _as_header(value) for name, value in told.items() if value}
+
+
+def _as_header(text: str) -> str:
+    """Return a text as a header can hold it."""
+    return "".join(each for each in text if each.isprintable()).encode("latin-1", "replace").decode("latin-1")
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

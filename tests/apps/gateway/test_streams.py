@@ -7,11 +7,11 @@ import json
 import pytest
 
 from stillwatch.apps.gateway.apis.endpoints import CHAT, MESSAGES, RESPONSES, Endpoint
-from stillwatch.apps.gateway.apis.reading import namer
+from stillwatch.apps.gateway.apis.naming import Namer
 from stillwatch.apps.gateway.apis.streams import SCAN_BYTES, Listener
 from stillwatch.lab import mock_bodies as bodies
 
-NAME = namer(b"secret")
+NAME = Namer(b"secret")
 PATHS = {CHAT: "/v1/chat/completions", RESPONSES: "/v1/responses", MESSAGES: "/v1/messages"}
 HANDLES = {CHAT: [], RESPONSES: [bodies.ENCRYPTED, "resp_1"], MESSAGES: [bodies.SIGNATURE, bodies.REDACTED]}
 
@@ -75,5 +75,5 @@ def test_nothing_is_made_of_what_is_no_event() -> None:
 
 
 def test_a_handle_has_the_same_name_in_this_deployment_and_another_in_any_other() -> None:
-    assert NAME("handle") == namer(b"secret")("handle") != namer(b"another")("handle")
+    assert NAME("handle") == Namer(b"secret")("handle") != Namer(b"another")("handle")
     assert len(NAME("handle")) == 32

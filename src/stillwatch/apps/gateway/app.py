@@ -15,14 +15,16 @@ import aiohttp
 
 from stillwatch.apps.gateway import health
 from stillwatch.apps.gateway.apis.endpoints import Endpoint, api_of, find_endpoint
-from stillwatch.apps.gateway.apis.errors import Answer, Refused, answer_to
-from stillwatch.apps.gateway.apis.reading import NOTHING, namer, parse_request, read_asked
+from stillwatch.apps.gateway.apis.errors import NOT_KEPT, Answer, Refused, answer_to
+from stillwatch.apps.gateway.apis.naming import Namer
+from stillwatch.apps.gateway.apis.parsing import parse_request
+from stillwatch.apps.gateway.apis.reading import NOTHING, fields_of, read_asked
 from stillwatch.apps.gateway.callers import Authenticator, Caller, ClientKeys, GatewayKeys
 from stillwatch.apps.gateway.exchange import Exchange, Receive, Send, logger
 from stillwatch.apps.gateway.headers import as_mapping
 from stillwatch.apps.gateway.origin import Origins
 from stillwatch.apps.gateway.parts import Parts, Passage, Watched
-from stillwatch.apps.gateway.relay import NOT_KEPT, Asked, Relay
+from stillwatch.apps.gateway.relay import Asked, Relay
 from stillwatch.apps.gateway.seams import Arrival, RecordingFailed
 from stillwatch.apps.gateway.settings import Config
 from stillwatch.apps.gateway.upstreams import Routes, open_session
@@ -37,7 +39,7 @@ class Gateway:
 
     def __init__(self, config: Config, parts: Parts) -> None:
         self.config, self.parts = config, parts
-        self._name = namer(config.secret.read("secret of the deployment").encode())
+        self._name = Namer(config.secret.read("secret of the deployment").encode())
         self._auth, self._watched = _authenticator(config, parts, self._name)
         self._origins = Origins(config.authentication)
         self._routes = Routes(config, self._auth.consumes | self._origins.consumed)
@@ -112,12 +114,12 @@ class Gateway:
         body = await self._body(headers, receive)
         began = self.parts.clock()
         asked = parse_request(body) if endpoint.body else {}
-        row = read_asked(asked, self._name) if endpoint.body else NOTHING
+        row = read_asked(asked, endpoint.name, self._name) if endpoint.body else NOTHING
         route = self._routes.find(endpoint.api, row.get("model", ""))
         if endpoint.own and route.holds_key:
             raise Refused(404, "not_relayed", "Stored responses are not relayed: all accounts share the gateway's key.")
         if endpoint.exchange and self.parts.unkept():
-            raise NOT_KEPT
+            raise NOT_KEPT.with_traceback(None)  # or its frames would add up
         arrival = self._arrival(endpoint, caller, _Seen(scope, headers, now), row, route.told.channel)
         exchange = Exchange(self.parts, endpoint, arrival, send, Passage(began, upstream=route.told.name))
         if exchange.decision.effect.refused:
@@ -166,15 +168,6 @@ class Gateway:
             account_id=caller.account_id,
             api=endpoint.api,
             endpoint=endpoint.name,
-            model=row.get("model", ""),
-            prompt=row.get("prompt"),
-            system_prompt=row.get("system_prompt"),
-            tools=tuple(row.get("tools", ())),
-            turns=row.get("turns", 1),
-            max_tokens=row.get("max_tokens"),
-            temperature=row.get("temperature"),
-            n=row.get("n"),
-            stream=row.get("stream", False),
             ip=origin.ip,
             asn=origin.asn,
             country=origin.country,
@@ -182,8 +175,8 @@ class Gateway:
             tls_fingerprint=origin.tls_fingerprint,
             api_key_id=caller.api_key_id,
             channel=channel or None,
-            artefacts_in=tuple(row.get("artefacts_in", ())),
             claims=caller.claims,
+            **fields_of(row),
         )
 
     async def _refuse(self, exchange: Exchange) -> None:
@@ -268,7 +261,7 @@ def _too_long(most: int) -> Refused:
     return Refused(413, "request_too_large", f"The body is longer than {most} bytes.", close=True)
 
 
-def _authenticator(config: Config, parts: Parts, name: Any) -> tuple[Authenticator, tuple[Watched, ...]]:
+def _authenticator(config: Config, parts: Parts, name: Namer) -> tuple[Authenticator, tuple[Watched, ...]]:
     told = config.authentication
     if told.kind == "signed-header" and told.signed_header is not None:
         from stillwatch.apps.gateway.signed_header import SignedHeaders  # here: others need no joserfc

@@ -14,6 +14,7 @@ import stillwatch as sw
 from stillwatch.apps.gateway import logs
 from stillwatch.apps.gateway.live.watching import LivePlan, this_world, watch_gateway
 from stillwatch.apps.gateway.metrics import Metrics
+from stillwatch.apps.gateway.parts import Watched
 from stillwatch.apps.gateway.places import Places
 from stillwatch.apps.gateway.recording.counted import count_rounds
 from stillwatch.apps.gateway.recording.layout import Layout
@@ -158,33 +159,35 @@ def serve_decide(config: Config) -> None:
 
     from stillwatch.apps.gateway.plugs.decide import decide_api
     from stillwatch.apps.gateway.serving.supervisor import bind
-    from stillwatch.apps.gateway.wiring import build_deciding, watched_metrics
+    from stillwatch.apps.gateway.wiring import build_deciding, naming, watched_metrics
 
     assert config.decide is not None
     deciding = build_deciding(config)
     watched_metrics(deciding)
     token = config.decide.token.read("token of the decide API")
-    app = decide_api(deciding.decider, deciding.spool, token=token)
+    names, keys = naming(deciding)
+    app = decide_api(deciding.decider, deciding.spool, token=token, names=names)
     told = uvicorn.Config(app, ws="none", log_config=None, access_log=False, server_header=False, lifespan="on")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with deciding.stack, renewing(config, deciding):
+    with deciding.stack, renewing(config, deciding, keys):
         uvicorn.Server(told).run(sockets=[bind(config.decide.listen)])
 
 
 def serve_envoy(config: Config) -> None:
     """Serve Envoy's filter and its access log over gRPC."""
-    from stillwatch.apps.gateway.plugs.envoy import serve
+    from stillwatch.apps.gateway.plugs.envoy import Options, serve
     from stillwatch.apps.gateway.plugs.underway import Underway
-    from stillwatch.apps.gateway.wiring import build_deciding, watched_metrics
+    from stillwatch.apps.gateway.wiring import build_deciding, naming, watched_metrics
 
     assert config.envoy is not None
     deciding = build_deciding(config)
     watched_metrics(deciding)
     host, port = host_and_port(config.envoy.listen)
+    names, keys = naming(deciding)
     underway = Underway(deciding.decider, deciding.spool)
 
     async def run() -> None:
-        server, _ = await serve(underway, f"{host}:{port}")
+        server, _ = await serve(underway, f"{host}:{port}", Options(names))
         over = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, over.set)
@@ -192,17 +195,17 @@ def serve_envoy(config: Config) -> None:
         await server.stop(5)
         underway.close()
 
-    with deciding.stack, renewing(config, deciding):
+    with deciding.stack, renewing(config, deciding, keys):
         asyncio.run(run())
 
 
 class renewing:
     """Load what `watched` names again when it changes, in a thread, while the block runs."""
 
-    def __init__(self, config: Config, deciding: Any) -> None:
+    def __init__(self, config: Config, deciding: Any, *more: Watched) -> None:
         from stillwatch.apps.gateway.wiring import watched
 
-        self._watched = watched(config, deciding)
+        self._watched = (*watched(config, deciding), *more)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="stillwatch-watched", daemon=True)
 

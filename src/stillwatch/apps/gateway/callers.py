@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stillwatch.apps.gateway.apis.errors import Refused
-from stillwatch.apps.gateway.apis.reading import Name
+from stillwatch.apps.gateway.apis.naming import Namer, Names, digest
 
 Headers = Mapping[bytes, bytes]
 KEY_HEADERS = frozenset((b"authorization", b"x-api-key", b"api-key"))
@@ -103,11 +103,9 @@ class ClientKeys:
 
     consumes: frozenset[bytes] = frozenset()
 
-    def __init__(self, name: Name) -> None:
-        self._name = name
+    def __init__(self, name: Namer) -> None:
+        self._names = Names(name)
 
     def caller(self, headers: Headers, now: int) -> Caller:
         """Return the account that the key stands for."""
-        del now  # the upstream judges the key
-        name = self._name(key_of(headers))
-        return Caller(f"key-{name}", name)
+        return Caller(*self._names.owner(digest(key_of(headers)), now))  # the upstream judges the key

@@ -24,13 +24,14 @@ CLIENT_LEFT = 499  # status of what nobody was there to receive
 class Exchange:
     """A request that was admitted. What is not an exchange with a model is decided upon and observed, but not kept."""
 
-    __slots__ = ("_closed", "arrival", "decision", "endpoint", "listener", "parts", "passage", "send", "status", "task",
-                 "watcher")  # fmt: skip
+    __slots__ = ("_closed", "announced", "arrival", "decision", "endpoint", "listener", "parts", "passage", "send",
+                 "status", "task", "watcher")  # fmt: skip
 
     def __init__(self, parts: Parts, endpoint: Endpoint, arrival: Arrival, send: Send, passage: Passage) -> None:
         self.parts, self.endpoint, self.arrival, self.send, self.passage = parts, endpoint, arrival, send, passage
         before = parts.clock()
         self.decision: Decision = parts.decider.decide(arrival)
+        self.announced = self.decision  # what the client is told; less where nothing had to be lowered
         passage.deciding = parts.clock() - before
         self.status = 0  # of the answer, once its head was sent
         self.listener: Listener | None = None  # of the answer, when it is a stream

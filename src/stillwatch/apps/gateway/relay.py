@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
+from stillwatch.actions.decision import NOTHING
 from stillwatch.apps.gateway.apis.dropping import DroppingStream, drop_from_answer
 from stillwatch.apps.gateway.apis.endpoints import STORED_RESPONSE
-from stillwatch.apps.gateway.apis.errors import Refused, answer_to
-from stillwatch.apps.gateway.apis.lowering import lower_output
-from stillwatch.apps.gateway.apis.reading import Name, read_said, tokens
+from stillwatch.apps.gateway.apis.errors import NOT_ALTERED, NOT_KEPT, Refused, answer_to
+from stillwatch.apps.gateway.apis.lowering import lowered, unlowered
+from stillwatch.apps.gateway.apis.naming import Name
+from stillwatch.apps.gateway.apis.parsing import has_handles, parse_object, rewrite, usage_in
+from stillwatch.apps.gateway.apis.reading import outcome_of
 from stillwatch.apps.gateway.apis.streams import Listener
 from stillwatch.apps.gateway.exchange import CLIENT_LEFT, Exchange, logger
 from stillwatch.apps.gateway.headers import back
@@ -26,7 +28,6 @@ from stillwatch.apps.gateway.upstreams import Route
 LENGTH, ENCODING, TYPE = b"content-length", b"content-encoding", b"content-type"
 REFRAMED = frozenset((LENGTH,))
 REWRITTEN = frozenset((LENGTH, ENCODING, b"etag", b"content-md5", b"digest", b"content-digest"))
-NOT_KEPT = Refused(503, "recording_failed", "The exchange cannot be recorded now. Try again later.", retry_after=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,10 @@ class Relay:
     async def _ask(self, exchange: Exchange, asked: Asked) -> aiohttp.ClientResponse:
         body, most = asked.body, exchange.decision.effect.max_output_tokens
         if most is not None and body is not None:
-            body = lower_output(body, asked.fields, exchange.endpoint, most)
+            changes = lowered(asked.fields, exchange.endpoint.name, most)
+            body = rewrite(body, asked.fields, changes)
+            if not changes:
+                exchange.announced = unlowered(exchange.decision)
         exchange.passage.asked = exchange.parts.clock()
         try:
             response = await self._session.request(
@@ -116,7 +120,7 @@ class Relay:
         exchange.passage.answered = exchange.parts.clock()
         effect, dropped = exchange.decision.effect, REFRAMED
         plain = _decoded(body, response.headers.get("content-encoding", ""), self._most)
-        outcome = self._outcome(response.status, plain)
+        outcome = self._told(response.status, plain)
         if effect.drop and response.status < 300:
             body, dropped = _altered(plain, exchange), REWRITTEN
         head = self._head(exchange, response, dropped)
@@ -137,7 +141,7 @@ class Relay:
         if effect.drop and response.status < 300:
             if isinstance(listener, _Deaf):
                 raise Refused(502, "answer_encoded", "The answer is encoded, and cannot be altered as the policy asks.")
-            rewriting, dropped = DroppingStream(exchange.endpoint, effect.drop), REWRITTEN
+            rewriting, dropped = DroppingStream(effect.drop), REWRITTEN
         exchange.listener = listener
         await exchange.start(response.status, self._head(exchange, response, dropped))
         send, read = exchange.send, response.content.readany
@@ -153,7 +157,7 @@ class Relay:
         if not exchange.closed:
             exchange.close(self._heard(exchange, listener))
         exchange.unwatch()
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"" if rewriting is None else rewriting.rest()})
 
     async def _pass_on_pieces(self, exchange: Exchange, response: aiohttp.ClientResponse) -> None:
         """What is not read here: lists of models, embeddings, very long answers."""
@@ -168,9 +172,8 @@ class Relay:
         self, exchange: Exchange, response: aiohttp.ClientResponse, dropped: frozenset[bytes]
     ) -> list[tuple[bytes, bytes]]:
         head = back(response.raw_headers, dropped)
-        effect = exchange.decision.effect
-        if effect.announce and (effect.drop or effect.max_output_tokens is not None):
-            head += exchange.parts.announce(exchange.decision)
+        if exchange.announced.effect != NOTHING:
+            head += exchange.parts.announce(exchange.announced)
         return head
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -191,15 +194,11 @@ class Relay:
             raise Refused(502, "upstream_broken", "The upstream broke off in the middle of its answer.") from None
         return piece
 
-    def _outcome(self, status: int, body: bytes) -> Outcome:
-        said = read_said(body, self._name, self._keep_text) if status < 300 else {}
-        return Outcome(
-            status,
-            tokens(said.get("input_tokens")),
-            tokens(said.get("output_tokens")),
-            tuple(said.get("artefacts_out", ())),
-            said.get("response") if self._keep_text else None,
-        )
+    def _told(self, status: int, body: bytes) -> Outcome:
+        """How an exchange ended, by its JSON answer. Most answers are read for their usage alone, which is cheap."""
+        if status < 300 and not self._keep_text and not has_handles(body):
+            return Outcome(status, *usage_in(body))
+        return outcome_of(status, parse_object(body) if status < 300 else {}, self._name, self._keep_text)
 
     def _heard(self, exchange: Exchange, listener: Listener) -> Outcome:
         words = listener.words() if self._keep_text else None
@@ -246,13 +245,13 @@ def _decoded(body: bytes, encoding: str, most: int) -> bytes:
 
 def _altered(plain: bytes, exchange: Exchange) -> bytes:
     try:
-        return drop_from_answer(plain, exchange.endpoint, exchange.decision.effect.drop)
-    except (msgspec.DecodeError, ValueError, AttributeError, TypeError, RecursionError):
-        raise Refused(502, "answer_unreadable", "The answer cannot be altered as the policy asks.") from None
+        return drop_from_answer(plain, exchange.decision.effect.drop)
+    except (ValueError, RecursionError):
+        raise NOT_ALTERED.with_traceback(None) from None
 
 
 def _rewritten(stream: DroppingStream, piece: bytes) -> bytes:
     try:
         return stream.feed(piece)
-    except (msgspec.DecodeError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
-        raise Refused(502, "answer_unreadable", "The answer cannot be altered as the policy asks.") from None
+    except (ValueError, RecursionError):
+        raise NOT_ALTERED.with_traceback(None) from None

@@ -42,7 +42,7 @@ class Arrival:
 class Outcome:
     """How an exchange ended."""
 
-    status: int
+    status: int  # 0: nobody reported how it ended; the log then has none
     input_tokens: int | None = None
     output_tokens: int | None = None
     artefacts_out: tuple[str, ...] = ()  # keyed hashes

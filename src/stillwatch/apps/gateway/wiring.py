@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillwatch.actions import refusal
 from stillwatch.actions.acts import Acts
 from stillwatch.actions.attributes import Attributes
 from stillwatch.actions.budgets import Budgets, LocalBudgets
@@ -18,7 +17,8 @@ from stillwatch.actions.decision import Decision
 from stillwatch.actions.desk import Desk
 from stillwatch.actions.policy_file import read_policy
 from stillwatch.apps.gateway import beside, logs
-from stillwatch.apps.gateway.apis.errors import Answer
+from stillwatch.apps.gateway.apis.naming import Names, Owner, names_of
+from stillwatch.apps.gateway.apis.refusals import announce, refuse
 from stillwatch.apps.gateway.callers import KeyRing
 from stillwatch.apps.gateway.live.decider import LiveDecider, Wiring
 from stillwatch.apps.gateway.live.publishing import Follower
@@ -34,7 +34,7 @@ from stillwatch.apps.gateway.serving.supervisor import Background, Program
 from stillwatch.apps.gateway.settings import Config
 from stillwatch.sketch.text import SketchKey
 from stillwatch.store.database import Store, open_store
-from stillwatch.store.keys import hash_key, key_hashes
+from stillwatch.store.keys import hash_digest, hash_key, key_hashes
 from stillwatch.store.policies import record_policy
 
 TICK = 0.5  # seconds between two looks at what is shared
@@ -139,6 +139,21 @@ def watched(config: Config, deciding: Deciding) -> tuple[Watched, ...]:
     )
 
 
+def naming(deciding: Deciding) -> tuple[Names, Watched]:
+    """Return what stands for handles and keys where others ask for the decision: the same as in the relay.
+
+    A key that the gateway gave out is its account's; any other stands for itself, as in the relay's pass-through.
+    """
+    secret = deciding.places.secret
+    keys = KeyRing(lambda: key_hashes(deciding.store), lambda digest: hash_digest(digest, secret))
+
+    def find(digest: str, now: int) -> Owner | None:
+        caller = keys.find(digest, now)
+        return None if caller is None else (caller.account_id, caller.api_key_id)
+
+    return names_of(secret, find), Watched("gateway keys", lambda: deciding.plane.seen, keys.load)
+
+
 def watched_metrics(deciding: Deciding) -> Metrics:
     """Return this process's metrics, asking every part for its numbers."""
     metrics = Metrics(deciding.places.metrics)
@@ -157,18 +172,6 @@ def watched_metrics(deciding: Deciding) -> Metrics:
     metrics.source(numbers_of(deciding.spool))
     deciding.stack.callback(metrics.close)
     return metrics.start()
-
-
-def refuse(decision: Decision, api: str, exchange_id: str) -> Answer:
-    """Return a refusal in the shape of the API."""
-    kind, body = refusal.body(decision, api, exchange_id)
-    head = {"content-type": kind, "content-length": str(len(body)), **refusal.headers(decision)}
-    return Answer(decision.effect.status, _encoded(head), body)
-
-
-def announce(decision: Decision) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers that say what was altered, and why."""
-    return _encoded(refusal.headers(decision))
 
 
 def program(config: Config) -> Program:
@@ -198,13 +201,6 @@ BACKGROUND: tuple[Background, ...] = (
     Background("decide", beside.serve_decide),
     Background("envoy", beside.serve_envoy),
 )
-
-
-def _encoded(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple(
-        (name.encode("ascii"), "".join(c for c in value if c.isprintable()).encode("latin-1", "replace"))
-        for name, value in headers.items()
-    )
 
 
 def _noting(desk: Desk, plane: Plane) -> Callable[[Attributes], Decision]:

@@ -19,13 +19,19 @@ import yaml
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from stillwatch.apps.gateway.apis.naming import DIGESTS
+from stillwatch.apps.gateway.app import Gateway
+from stillwatch.apps.gateway.bare import bare_parts
 from stillwatch.apps.gateway.plugs.asgi import StillwatchMiddleware
 from stillwatch.apps.gateway.plugs.contract import exchange_json
 from stillwatch.apps.gateway.plugs.decide import decide_api
 from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of
 from stillwatch.apps.gateway.plugs.underway import Bounds, Underway
+from stillwatch.apps.gateway.serving.worker import make_server
+from stillwatch.apps.gateway.settings import load_config
 from tests.apps.gateway.plugs.serving import Reply, Upstream, answer, ask, events, free_port, serving, wait_for
-from tests.apps.gateway.plugs.table import ACCOUNTS, FORBIDDEN, Kept, Row, Rules, key_of
+from tests.apps.gateway.plugs.table import ACCOUNTS, FORBIDDEN, NAMES, SECRET, Kept, Row, Rules, key_of
+from tests.apps.gateway.running import running
 
 ROOT = Path(__file__).parents[4]
 HOWTO = ROOT / "docs" / "howto"
@@ -60,7 +66,7 @@ def headers_of(row: Row) -> dict[str, str]:
 def decide_by_request() -> Iterator[Plug]:
     """`POST /v1/decide`, given the request."""
     rules, kept = Rules(), Kept()
-    with serving(decide_api(rules, kept, token=TOKEN)) as port:
+    with serving(decide_api(rules, kept, token=TOKEN, names=NAMES)) as port:
 
         def send(row: Row) -> Reply:
             said = {"api": row.api, "endpoint": row.path, "headers": headers_of(row), "body": row.body}
@@ -73,10 +79,10 @@ def decide_by_request() -> Iterator[Plug]:
 def decide_by_fields() -> Iterator[Plug]:
     """`POST /v1/decide`, given the fields of the exchange."""
     rules, kept = Rules(), Kept()
-    with serving(decide_api(rules, kept, token=TOKEN)) as port:
+    with serving(decide_api(rules, kept, token=TOKEN, names=NAMES)) as port:
 
         def send(row: Row) -> Reply:
-            arrival = arrival_of(Asked(row.path, headers_of(row), row.text))
+            arrival = arrival_of(Asked(row.path, headers_of(row), row.text), DIGESTS)
             return as_refusal(ask(port, "/v1/decide", json.dumps(exchange_json(arrival)).encode(), BEARER))
 
         yield Plug(rules, kept, Upstream(), send, port)
@@ -86,8 +92,8 @@ def as_refusal(reply: Reply) -> Reply:
     """What a caller of the decide API answers its own client."""
     assert reply.status == 200, reply.body
     said = reply.json
-    headers = {"retry-after": str(said["retry_after"])} if said["retry_after"] is not None else {}
-    return Reply(said["status"], headers, json.dumps(said.get("problem", {})).encode())
+    answer = said.get("answer", {"headers": {}, "body": {}})
+    return Reply(said["status"], answer["headers"], json.dumps(answer["body"]).encode())
 
 
 @contextlib.contextmanager
@@ -95,18 +101,44 @@ def middleware() -> Iterator[Plug]:
     """The ASGI middleware, in FastAPI."""
     rules, kept, upstream = Rules(), Kept(), Upstream()
     app = FastAPI()
-    app.add_middleware(StillwatchMiddleware, decider=rules, recorder=kept)
+    app.add_middleware(StillwatchMiddleware, decider=rules, recorder=kept, names=NAMES)
 
     @app.post("/v1/{rest:path}")
     async def model(rest: str, request: Request) -> Any:
         body = await request.json()
         upstream.asked.append((f"/v1/{rest}", dict(request.headers), body))
         if body.get("stream"):
-            return StreamingResponse(events(rest, body["model"]), media_type="text/event-stream")
-        return JSONResponse(answer(rest, body))
+            return StreamingResponse(events(request.url.path, body["model"]), media_type="text/event-stream")
+        return JSONResponse(answer(request.url.path, body))
 
     with serving(app) as port:
         yield Plug(rules, kept, upstream, lambda row: ask(port, row.path, row.text, headers_of(row)), port)
+
+
+@contextlib.contextmanager
+def relay() -> Iterator[Plug]:
+    """The gateway itself, from its configuration on, with the clients' own keys."""
+    rules, kept, upstream = Rules(), Kept(), Upstream()
+    with serving(upstream) as behind, tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "gateway.toml"
+        (path.parent / "secret").write_text(SECRET)
+        path.write_text(RELAY.format(upstream=behind))
+        gateway = Gateway(load_config(path), bare_parts(rules, kept, lambda key, now: None))
+        with running(make_server(gateway)) as url:
+            port = int(url.rpartition(":")[2])
+            yield Plug(rules, kept, upstream, lambda row: ask(port, row.path, row.text, headers_of(row)), port)
+
+
+RELAY = """
+data = "data"
+secret = {{ file = "secret" }}
+[authentication]
+kind = "pass-through"
+[[upstreams]]
+name = "main"
+url = "http://127.0.0.1:{upstream}"
+apis = ["openai", "anthropic"]
+"""
 
 
 @contextlib.contextmanager
@@ -139,7 +171,7 @@ def ext_authz(underway: Underway, port: int = 0, **options: Any) -> Iterator[int
 
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[int]:
-        server, bound = await envoy.serve(underway, f"127.0.0.1:{port}", envoy.Options(**options))
+        server, bound = await envoy.serve(underway, f"127.0.0.1:{port}", envoy.Options(NAMES, **options))
         try:
             yield bound
         finally:
@@ -229,7 +261,7 @@ def litellm_plug(change: Callable[[Any], None] = lambda _: None, **environment: 
     home = litellm_home()
     assert home is not None
     rules, kept, upstream, port = Rules(), Kept(), Upstream(), free_port()
-    api = decide_api(rules, kept, token=TOKEN, bounds=Bounds(patience=120))
+    api = decide_api(rules, kept, token=TOKEN, names=NAMES, bounds=Bounds(patience=120))
     with serving(upstream) as behind, serving(api) as decides, tempfile.TemporaryDirectory() as name:
         text = (HOWTO / "litellm.yaml").read_text(encoding="utf-8").replace("127.0.0.1:9000", f"127.0.0.1:{behind}")
         config = yaml.safe_load(text)
@@ -278,6 +310,7 @@ def _is_alive(port: int) -> bool:
 
 
 PLUGS = {
+    "relay": relay,
     "decide by request": decide_by_request,
     "decide by fields": decide_by_fields,
     "middleware": middleware,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stillwatch.actions.decision import ALLOWED, ActionKind, Decision, Effect
+from stillwatch.apps.gateway.apis.naming import digest, names_of
 from stillwatch.apps.gateway.seams import Arrival, Outcome
-from stillwatch.ingest.adapters.base import name_key
 
 ACCOUNTS = ("plain", "suspended", "busy", "thinker", "watched", "ramping")
 APPEAL = "https://example.test/appeal"
@@ -21,7 +21,9 @@ def key_of(account: str) -> str:
     return f"sk-{account}"
 
 
-BY_KEY = {name_key(key_of(account)): account for account in ACCOUNTS}
+SECRET = "a secret of the deployment"
+NAMES = names_of(SECRET.encode())
+BY_KEY = {NAMES.owner(digest(key_of(account)), 0)[0]: account for account in ACCOUNTS}
 
 
 class Rules:
@@ -175,6 +177,8 @@ TABLE = (
     Row("chat past a budget", CHAT, chat(), "busy", "busy"),
     Row("chat past a budget, streamed", CHAT, chat(stream=True), "busy", "busy"),
     Row("chat of a new account", CHAT, chat(max_tokens=500), "ramping", "ramping"),
+    Row("chat of a new account, two limits", CHAT, chat(max_tokens=10, max_completion_tokens=500), "ramping",
+        "ramping"),
     Row("chat of a new account, short", CHAT, chat(max_tokens=10), "", "ramping"),
     Row("chat, only observed", CHAT, chat(), "watched", "watched"),
     Row("messages", MESSAGES, messages()),
@@ -193,6 +197,13 @@ TABLE = (
     Row("responses, streamed", RESPONSES, response(stream=True)),
     Row("responses of a campaign", RESPONSES, response("Fill TEMPLATE-7 now"), "template"),
     Row("responses of a campaign, streamed", RESPONSES, response("Fill TEMPLATE-7 now", stream=True), "template"),
+    Row("responses with a decoy before", RESPONSES, {"messages": [said("A fjord?")]} | response("TEMPLATE-7"),
+        "template"),
+    Row("responses of one who is innocent beside", RESPONSES, response(messages=[said("TEMPLATE-7")])),
+    Row("responses with a small decoy limit", RESPONSES, response(max_output_tokens=500, max_tokens=5), "ramping",
+        "ramping"),
+    Row("responses after a broken name of an earlier one", RESPONSES,
+        response("TEMPLATE-7", previous_response_id=7), "template"),
     Row("responses with a decoy beside", RESPONSES, response("TEMPLATE-7", messages=[said("A fjord?")]), "template"),
     Row("responses under instructions", RESPONSES, response(instructions="Be TEACHER-3."), "system"),
     Row("responses with a tool", RESPONSES, response(tools=[HARVEST_RESPONSES]), "tool"),
@@ -201,6 +212,7 @@ TABLE = (
     Row("responses of a new account", RESPONSES, response(max_output_tokens=500), "ramping", "ramping"),
     Row("embeddings", EMBEDDINGS, embedding()),
     Row("embeddings of a campaign", EMBEDDINGS, embedding("Fill TEMPLATE-7 now"), "template"),
+    Row("embeddings with a decoy beside", EMBEDDINGS, embedding("TEMPLATE-7", messages=[said("A fjord?")]), "template"),
     Row("embeddings of a suspended account", EMBEDDINGS, embedding(), "suspended", "suspended"),
     Row("embeddings past a budget", EMBEDDINGS, embedding(), "busy", "busy"),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from stillwatch.apps.gateway.seams import RecordingFailed
 from stillwatch.model import UsageError
 from tests.apps.gateway.plugs.drivers import TOKEN, Plug, headers_of, middleware
 from tests.apps.gateway.plugs.serving import THOUGHT, Upstream, ask, serving, wait_for
-from tests.apps.gateway.plugs.table import CHAT, MESSAGES, RESPONSES, Kept, Row, Rules, chat, messages, response
+from tests.apps.gateway.plugs.table import CHAT, MESSAGES, NAMES, RESPONSES, Kept, Row, Rules, chat, messages, response
 
 BODIES = {CHAT: chat, MESSAGES: messages, RESPONSES: response}
 
@@ -47,19 +47,19 @@ def test_reasoning_is_dropped_and_the_client_is_told(plug: Plug, path: str, stre
     reply = plug.ask(Row("", path, BODIES[path](stream=stream), "thinker", "thinker"))
     assert THOUGHT.encode() not in reply.body
     assert b"bay." in reply.body
-    assert reply.headers["stillwatch-altered"] == "drop-reasoning"
+    assert reply.headers["x-stillwatch-altered"] == "dropped=reasoning"
 
 
 def test_less_output_is_asked_of_the_application_and_the_client_is_told(plug: Plug) -> None:
     reply = plug.ask(Row("", CHAT, chat(max_tokens=500), "ramping", "ramping"))
     assert plug.upstream.asked[0][2]["max_tokens"] == 50
-    assert reply.headers["stillwatch-altered"] == "lower-output=50"
+    assert reply.headers["x-stillwatch-altered"] == "max-output-tokens=50"
 
 
 def test_a_refusal_is_recorded_and_the_application_never_asked(plug: Plug) -> None:
     reply = plug.ask(Row("", CHAT, chat(), "busy", "busy"))
-    assert (reply.status, reply.headers["content-type"]) == (429, "application/problem+json")
-    assert reply.json["appeal"] == "https://example.test/appeal"
+    assert (reply.status, reply.headers["content-type"]) == (429, "application/json")
+    assert reply.json["error"]["appeal"] == "https://example.test/appeal"
     assert [(row[1].rule, row[2].status) for row in plug.kept.rows] == [("rule-too-many", 429)]
 
 
@@ -84,7 +84,7 @@ def test_a_stream_that_cannot_be_kept_breaks_off(plug: Plug) -> None:
 def test_a_body_past_the_limit_is_refused_and_recorded(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asgi, "MOST", 100)
     reply = plug.ask(Row("", CHAT, chat("a" * 200)))
-    assert (reply.status, reply.json["reason"]) == (413, "too-large")
+    assert (reply.status, reply.json["error"]["reason"]) == (413, "too-large")
     assert [row[2].status for row in plug.kept.rows] == [413]
 
 
@@ -95,7 +95,7 @@ def test_an_application_that_fails_is_recorded_as_unanswered() -> None:
 
     kept = Kept()
     with pytest.raises(ZeroDivisionError):
-        call(StillwatchMiddleware(fails, decider=Rules(), recorder=kept))
+        call(StillwatchMiddleware(fails, decider=Rules(), recorder=kept, names=NAMES))
     assert [row[2].status for row in kept.rows] == [499]
 
 
@@ -108,7 +108,7 @@ def test_a_client_that_leaves_is_recorded_with_what_it_got() -> None:
         assert (await receive())["type"] == "http.disconnect"
 
     kept = Kept()
-    call(StillwatchMiddleware(streams, decider=Rules(), recorder=kept))
+    call(StillwatchMiddleware(streams, decider=Rules(), recorder=kept, names=NAMES))
     assert [row[2].status for row in kept.rows] == [200]
 
 
@@ -119,21 +119,23 @@ def test_a_websocket_is_decided_when_it_opens(account: str, sent: str) -> None:
         await send({"type": "websocket.accept"})
 
     kept = Kept()
-    guarded = StillwatchMiddleware(accepts, decider=Rules(), recorder=kept, account=lambda _: account)
+    guarded = StillwatchMiddleware(accepts, decider=Rules(), recorder=kept, names=NAMES, account=lambda _: account)
     assert [each["type"] for each in call(guarded, "websocket")] == [sent]
     assert len(kept.rows) == 1
 
 
 def test_the_account_is_what_the_application_says() -> None:
     rules = Rules()
-    guarded = StillwatchMiddleware(Upstream(), decider=rules, recorder=Kept(), account=lambda scope: scope["user"])
+    guarded = StillwatchMiddleware(
+        Upstream(), decider=rules, recorder=Kept(), names=NAMES, account=lambda scope: scope["user"]
+    )
     call(guarded, user="acme")
     assert rules.arrivals[0].account_id == "acme"
 
 
 def test_it_may_ask_the_decide_api_instead() -> None:
     rules, kept = Rules(), Kept()
-    with serving(decide_api(rules, kept, token=TOKEN)) as decides:
+    with serving(decide_api(rules, kept, token=TOKEN, names=NAMES)) as decides:
         client = AsyncClient(Service(f"http://127.0.0.1:{decides}", TOKEN, timeout=10))
         with serving(closing(StillwatchMiddleware(Upstream(), client=client), client)) as port:
             row = Row("", CHAT, chat(stream=True))
@@ -156,7 +158,7 @@ def closing(app: Any, client: AsyncClient) -> Any:
 
 
 def test_it_needs_something_to_decide_with() -> None:
-    with pytest.raises(UsageError, match="decider= and recorder=, or client="):
+    with pytest.raises(UsageError, match="decider=, recorder= and names=, or client="):
         StillwatchMiddleware(Upstream(), decider=Rules())
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.apis.naming import DIGESTS
 from stillwatch.apps.gateway.plugs.client import AsyncClient, Client
 from stillwatch.apps.gateway.plugs.decide import MOST, decide_api
 from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of
@@ -18,7 +19,7 @@ from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.model import UsageError
 from tests.apps.gateway.plugs.drivers import TOKEN
 from tests.apps.gateway.plugs.serving import free_port, serving
-from tests.apps.gateway.plugs.table import DECISIONS, Kept, Row, Rules, chat
+from tests.apps.gateway.plugs.table import DECISIONS, NAMES, Kept, Row, Rules, chat
 
 Work = Callable[[Any], Any]
 
@@ -47,13 +48,13 @@ BOTH = pytest.mark.parametrize("use", [with_client, with_async_client], ids=["fr
 
 def arrival(account: str = "plain", text: str = "What is a fjord?") -> Arrival:
     row = Row("", "/v1/chat/completions", chat(text))
-    return arrival_of(Asked(row.path, {}, row.text, account_id=account))
+    return arrival_of(Asked(row.path, {}, row.text, account_id=account), DIGESTS)
 
 
 @pytest.fixture
 def there() -> Iterator[tuple[Service, Rules, Kept]]:
     rules, kept = Rules(), Kept()
-    with serving(decide_api(rules, kept, token=TOKEN)) as port:
+    with serving(decide_api(rules, kept, token=TOKEN, names=NAMES)) as port:
         yield Service(f"http://127.0.0.1:{port}", TOKEN, timeout=10), rules, kept
 
 
@@ -100,7 +101,7 @@ def test_it_says_when_decisions_are_had_again(use: Any, caplog: pytest.LogCaptur
     held: list[Any] = []
 
     def start() -> None:
-        held.append(serving(decide_api(Rules(), Kept(), token=TOKEN), port))
+        held.append(serving(decide_api(Rules(), Kept(), token=TOKEN, names=NAMES), port))
         held[0].__enter__()
 
     def decide_after_start(client: Any) -> Any:

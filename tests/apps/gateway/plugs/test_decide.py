@@ -16,7 +16,7 @@ from stillwatch.apps.gateway.seams import Arrival, RecordingFailed
 from stillwatch.model import UsageError
 from tests.apps.gateway.plugs.drivers import BEARER, TOKEN
 from tests.apps.gateway.plugs.serving import Reply, ask, serving
-from tests.apps.gateway.plugs.table import APPEAL, DECISIONS, Kept, Rules
+from tests.apps.gateway.plugs.table import APPEAL, DECISIONS, NAMES, Kept, Rules
 
 EXCHANGE = {"account_id": "plain", "model": "small", "prompt": "What is a fjord?", "turns": 1}
 
@@ -40,7 +40,7 @@ class Served:
 @pytest.fixture
 def served() -> Iterator[Served]:
     rules, kept = Rules(), Kept()
-    api = decide_api(rules, kept, token=TOKEN)
+    api = decide_api(rules, kept, token=TOKEN, names=NAMES)
     with serving(api) as port:
         yield Served(api, rules, kept, port)
 
@@ -57,9 +57,14 @@ def test_a_decision_has_all_that_a_caller_must_do(served: Served) -> None:
     )
     problem = said["problem"]
     assert (problem["status"], problem["reason"], problem["retry_after"]) == (429, "too-many", 7)
-    assert problem["exchange_id"] == said["exchange_id"]
-    error = problem["error"]
-    assert (error["type"], error["code"], error["message"]) == ("rate_limit_error", "too-many", "Refused: too-many.")
+    assert problem["instance"] == said["exchange_id"]
+    error = said["answer"]["body"]["error"]
+    assert (error["type"], error["code"], error["instance"]) == (
+        "rate_limit_error",
+        "too-many",
+        said["exchange_id"],
+    )
+    assert said["answer"]["headers"]["retry-after"] == "7"
     assert error["appeal"] == problem["appeal"] == APPEAL
 
 
@@ -101,7 +106,7 @@ def test_a_question_that_is_asked_again_gets_the_same_answer_and_counts_once(ser
 
 
 def test_an_outcome_brings_its_exchange_to_a_process_that_did_not_decide(served: Served) -> None:
-    arrival = arrival_of(Asked("/v1/messages", {}, b'{"model": "claude", "messages": []}', exchange_id="x-2"))
+    arrival = arrival_of(Asked("/v1/messages", {}, b'{"model": "claude", "messages": []}', exchange_id="x-2"), NAMES)
     decided = {
         "action": "observe",
         "rule": "rule-a",
@@ -174,7 +179,7 @@ def test_other_pages_and_methods_are_named(served: Served) -> None:
 
 def test_a_short_token_is_refused_at_the_start() -> None:
     with pytest.raises(UsageError, match="16 or more"):
-        decide_api(Rules(), Kept(), token="short")
+        decide_api(Rules(), Kept(), token="short", names=NAMES)
 
 
 def test_what_cannot_be_kept_is_said_and_can_be_told_again(served: Served) -> None:
@@ -194,7 +199,7 @@ def test_the_self_test_is_refused_and_is_no_traffic(served: Served) -> None:
 
 def test_at_the_end_what_is_under_way_is_kept_as_not_reported() -> None:
     rules, kept = Rules(), Kept()
-    with serving(decide_api(rules, kept, token=TOKEN)) as port:
+    with serving(decide_api(rules, kept, token=TOKEN, names=NAMES)) as port:
         ask(port, "/v1/decide", json.dumps(EXCHANGE).encode(), BEARER)
     assert [outcome.status for _, _, outcome in kept.rows] == [0]
 

@@ -45,7 +45,7 @@ def test_an_error_of_the_upstream_is_recorded_as_one(plug: Plug) -> None:
 
 def test_a_refusal_is_recorded_once_and_is_a_problem(plug: Plug) -> None:
     reply = plug.ask(Row("", CHAT, chat("TEMPLATE-7"), "template"))
-    assert (reply.status, reply.headers["content-type"]) == (403, "application/problem+json")
+    assert (reply.status, reply.headers["content-type"]) == (403, "application/json")
     assert reply.json["error"]["code"] == "known-campaign"
     plug.ask(Row("", CHAT, chat()))
     wait_for(lambda: len(plug.kept.rows) == 2)  # Envoy has reported the refusal before the second

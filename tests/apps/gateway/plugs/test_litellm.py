@@ -72,10 +72,13 @@ def test_an_answered_call_is_recorded_once_with_what_it_cost(plug: Plug, path: s
     assert (outcome.status, outcome.input_tokens, outcome.output_tokens) == (200, 9, 4)
 
 
-def test_an_embedding_is_recorded(plug: Plug) -> None:
+def test_an_embedding_is_decided_about_and_no_exchange(plug: Plug) -> None:
+    before = plug.more["api"].underway.counts["ended"]
     assert plug.ask(Row("", EMBEDDINGS, embedding())).status == 200
-    ((arrival, _, outcome),) = rows_of(plug)
-    assert (arrival.endpoint, outcome.status, outcome.input_tokens) == ("embeddings", 200, 3)
+    wait_for(lambda: plug.more["api"].underway.counts["ended"] > before, 30)
+    ((arrival,), asked) = (plug.rules.arrivals, [row[0].endpoint for row in plug.kept.rows])
+    assert arrival.endpoint == "embeddings"
+    assert "embeddings" not in asked
 
 
 @EACH
@@ -83,7 +86,7 @@ def test_reasoning_is_dropped_and_the_client_is_told(plug: Plug, path: str, stre
     reply = plug.ask(Row("", path, BODIES[path](stream=stream), "thinker", "thinker"))
     assert THOUGHT.encode() not in reply.body
     assert b"bay." in reply.body
-    assert reply.headers["stillwatch-altered"] == "drop-reasoning"
+    assert reply.headers["x-stillwatch-altered"] == "dropped=reasoning"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_reasoning_is_dropped_and_the_client_is_told(plug: Plug, path: str, stre
 def test_less_output_is_asked_for_and_the_client_is_told(plug: Plug, path: str, name: str) -> None:
     reply = plug.ask(Row("", path, BODIES[path](**{name: 500}), "ramping", "ramping"))
     assert [asked[2].get(name) for asked in plug.upstream.asked] == [50]
-    assert reply.headers["stillwatch-altered"] == "lower-output=50"
+    assert reply.headers["x-stillwatch-altered"] == "max-output-tokens=50"
 
 
 @pytest.mark.parametrize("path", BODIES)

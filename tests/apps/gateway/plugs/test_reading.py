@@ -8,7 +8,7 @@ import pytest
 
 from stillwatch.apps.gateway.plugs.paths import asks, place_of
 from stillwatch.apps.gateway.plugs.reading import ANONYMOUS, Asked, arrival_of
-from stillwatch.ingest.adapters.base import name_key
+from tests.apps.gateway.plugs.table import NAMES
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,14 @@ def test_every_post_asks_and_a_health_check_does_not() -> None:
 
 
 def test_an_account_is_the_hash_of_its_key_and_the_key_is_nowhere() -> None:
-    arrival = arrival_of(Asked("/v1/messages", {"x-api-key": "sk-secret"}, b"{}"))
-    assert arrival.account_id == arrival.api_key_id == name_key("sk-secret")
+    arrival = arrival_of(Asked("/v1/messages", {"x-api-key": "sk-secret"}, b"{}"), NAMES)
+    assert arrival.account_id == f"key-{arrival.api_key_id}"
+    assert arrival.api_key_id == NAMES.handle("sk-secret")
     assert "sk-secret" not in repr(arrival)
 
 
 def test_nobody_is_anonymous() -> None:
-    assert arrival_of(Asked("/v1/messages", {}, b"{}")).account_id == ANONYMOUS
+    assert arrival_of(Asked("/v1/messages", {}, b"{}"), NAMES).account_id == ANONYMOUS
 
 
 @pytest.mark.parametrize(
@@ -60,14 +61,14 @@ def test_nobody_is_anonymous() -> None:
     ids=["empty", "text", "list", "number", "nested", "bytes", "tools", "deep", "types"],
 )  # fmt: skip
 def test_a_body_of_another_shape_is_an_arrival_that_says_nothing(body: bytes) -> None:
-    arrival = arrival_of(Asked("/v1/chat/completions", {}, body))
+    arrival = arrival_of(Asked("/v1/chat/completions", {}, body), NAMES)
     assert (arrival.model, arrival.prompt, arrival.max_tokens, arrival.stream) == ("", None, None, False)
 
 
 def test_half_a_surrogate_pair_is_replaced() -> None:
     body = json.dumps({"messages": [{"role": "user", "content": "a \ud83d b"}]}).encode()
-    assert arrival_of(Asked("/v1/chat/completions", {}, body)).prompt == "a ? b"
+    assert arrival_of(Asked("/v1/chat/completions", {}, body), NAMES).prompt == "a ? b"
 
 
 def test_ids_are_not_repeated() -> None:
-    assert len({arrival_of(Asked("/v1/messages")).exchange_id for _ in range(100)}) == 100
+    assert len({arrival_of(Asked("/v1/messages"), NAMES).exchange_id for _ in range(100)}) == 100

@@ -36,6 +36,11 @@ def test_every_field_comes_back_under_its_column() -> None:
     }  # fmt: skip
 
 
+def test_an_outcome_that_nobody_reported_has_no_status() -> None:
+    (row,) = there_and_back(pack(arrival(), ALLOWED, Outcome(0), False))
+    assert row["status"] is None
+
+
 def test_the_columns_are_those_of_the_contract_in_its_order() -> None:
     contract = [column.name for column in EXCHANGE_COLUMNS]
     assert [name for name in contract if name in FIELDS] == list(FIELDS[: -len(("d", "w", "r", "r", "c"))])

@@ -6,47 +6,79 @@ what follows a dropped one moves up.
 
 from __future__ import annotations
 
+import copy
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
+from stillwatch.apps.gateway.apis.stripping import REASONING, get, is_thought, put, strip
 
-from stillwatch.apps.gateway.apis.endpoints import CHAT, MESSAGES, RESPONSES, Endpoint
-
-REASONING, LOGPROBS = "reasoning", "logprobs"
-THOUGHTS = ("thinking", "redacted_thinking")
-CHAT_THOUGHTS = ("reasoning", "reasoning_content", "reasoning_details")  # as servers beside OpenAI's name them
 LONGEST_EVENT = 16 << 20
 EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-decode = msgspec.json.Decoder().decode
-encode = msgspec.json.Encoder().encode
-Event = dict[str, Any]
-Edit = Callable[[Event], Event | None]
+NUMBERED = (("index", "content_block"), ("output_index", "item"))  # the number of a block or item, and where it is
+THINKING = ("thinking_delta", "signature_delta")
+SEQUENCE = "sequence_number"
 
 
-def drop_from_answer(body: bytes, endpoint: Endpoint, drop: frozenset[str]) -> bytes:
+def drop_from_answer(body: bytes, drop: frozenset[str]) -> bytes:
     """Return the JSON of an answer without what is dropped. Raises ValueError for what is no JSON object."""
-    held = decode(body)
+    held = json.loads(body)
     if not isinstance(held, dict):
         raise ValueError("the answer is no JSON object")
-    if endpoint is MESSAGES:
-        _strip_message(held, drop)
-    elif endpoint is CHAT:
-        _strip_choices(held, drop)
-    elif endpoint is RESPONSES:
-        _strip_response(held, drop)
-    return encode(held)
+    return encode(strip(held, drop))
+
+
+def encode(held: Any) -> bytes:
+    """Return JSON; half a surrogate pair stays as it came."""
+    return json.dumps(held, separators=(",", ":")).encode()
+
+
+class Edit:
+    """Events without what is dropped, one after another: parsed JSON, or the objects of a library."""
+
+    def __init__(self, drop: frozenset[str]) -> None:
+        self._drop = drop
+        self._left: dict[str, set[int]] = {number: set() for number, _ in NUMBERED}
+        self._skipped = 0  # events that had a number in the sequence
+
+    def __call__(self, event: Any) -> Any:
+        """Return an event as it may pass, changed in place; None where it may not."""
+        at = get(event, SEQUENCE)
+        if REASONING in self._drop and not self._renumber(event):
+            self._skipped += at is not None
+            return None
+        if self._skipped and isinstance(at, int):
+            put(event, SEQUENCE, at - self._skipped)
+        return strip(event, self._drop)
+
+    def _renumber(self, event: Any) -> bool:
+        """Say whether an event may pass, and give its block or item the number that it then has."""
+        if get(event, "choices") is not None:
+            return True
+        kind = get(event, "type")
+        if str(getattr(kind, "value", kind)).startswith("response.reasoning"):
+            return False
+        if get(get(event, "delta"), "type") in THINKING:
+            return False
+        for number, holder in NUMBERED:
+            at = get(event, number)
+            if not isinstance(at, int):
+                continue
+            if is_thought(get(event, holder)):
+                self._left[number].add(at)
+            if at in self._left[number]:
+                return False
+            put(event, number, at - sum(each < at for each in self._left[number]))
+        return True
 
 
 class DroppingStream:
     """Server-sent events without what is dropped: give it pieces, it gives whole events."""
 
-    def __init__(self, endpoint: Endpoint, drop: frozenset[str]) -> None:
+    def __init__(self, drop: frozenset[str]) -> None:
         self._held = b""
-        edits: dict[Endpoint, Callable[[frozenset[str]], Edit]]
-        edits = {CHAT: _ChatEdit, RESPONSES: _ResponsesEdit, MESSAGES: _MessagesEdit}
-        self._edit = edits[endpoint](drop)
+        self.edit = Edit(drop)
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what may be sent on; an event that is not over waits."""
@@ -54,6 +86,14 @@ class DroppingStream:
         if len(self._held) > LONGEST_EVENT:
             raise ValueError("an event of the stream is too long to be altered")
         return b"".join(self._events())
+
+    def rest(self) -> bytes:
+        """Return what came after the last whole event, at the end; nothing of an event that was broken off."""
+        held, self._held = self._held, b""
+        try:
+            return self._rewritten(held)
+        except ValueError:
+            return b""
 
     def _events(self) -> Iterator[bytes]:
         start = 0
@@ -67,101 +107,11 @@ class DroppingStream:
         told = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
         if not told.startswith(b"{"):
             return event  # a comment, a ping, [DONE]
-        kept = self._edit(decode(told))
+        said = json.loads(told)
+        kept = self.edit(copy.deepcopy(said))
         if kept is None:
             return b""
+        if kept == said:
+            return event
         others = [line for line in lines if line and not line.startswith(b"data:")]
         return b"\n".join([*others, b"data: " + encode(kept), b"", b""])
-
-
-class _ChatEdit:
-    def __init__(self, drop: frozenset[str]) -> None:
-        self._drop = drop
-
-    def __call__(self, event: Event) -> Event:
-        _strip_choices(event, self._drop)
-        return event
-
-
-class _MessagesEdit:
-    """Blocks of thought go; later blocks move up."""
-
-    def __init__(self, drop: frozenset[str]) -> None:
-        self._reasoning = REASONING in drop
-        self._places: dict[int, int | None] = {}  # place upstream → place downstream, None where dropped
-
-    def __call__(self, event: Event) -> Event | None:
-        if not self._reasoning:
-            return event
-        if event.get("type") == "content_block_start":
-            dropped = event["content_block"].get("type") in THOUGHTS
-            kept = sum(place is not None for place in self._places.values())
-            self._places[event["index"]] = None if dropped else kept
-        if "index" in event:
-            place = self._places.get(event["index"])
-            return None if place is None else {**event, "index": place}
-        return event
-
-
-class _ResponsesEdit:
-    """Items of reasoning go; later items move up, and events are counted anew."""
-
-    def __init__(self, drop: frozenset[str]) -> None:
-        self._drop = drop
-        self._places: dict[int, int | None] = {}
-        self._told = 0
-
-    def __call__(self, event: Event) -> Event | None:
-        kept = self._placed(event) if REASONING in self._drop else event
-        if kept is None:
-            return None
-        for name in ("response", "item", "part"):
-            if isinstance(kept.get(name), dict):
-                _strip_response(kept[name], self._drop)
-        if LOGPROBS in self._drop and "logprobs" in kept:
-            kept["logprobs"] = []
-        if "sequence_number" in kept:
-            kept["sequence_number"], self._told = self._told, self._told + 1
-        return kept
-
-    def _placed(self, event: Event) -> Event | None:
-        if event.get("type") == "response.output_item.added":
-            kept = sum(place is not None for place in self._places.values())
-            self._places[event["output_index"]] = None if event["item"].get("type") == "reasoning" else kept
-        if str(event.get("type", "")).startswith("response.reasoning"):
-            return None
-        if "output_index" in event:
-            place = self._places.get(event["output_index"])
-            return None if place is None else {**event, "output_index": place}
-        return event
-
-
-def _strip_message(held: Event, drop: frozenset[str]) -> None:
-    if REASONING in drop and isinstance(held.get("content"), list):
-        held["content"] = [each for each in held["content"] if _type(each) not in THOUGHTS]
-
-
-def _strip_choices(held: Event, drop: frozenset[str]) -> None:
-    for choice in held.get("choices") or ():
-        if LOGPROBS in drop and choice.get("logprobs") is not None:
-            choice["logprobs"] = None
-        for said in (choice.get("message"), choice.get("delta")) if REASONING in drop else ():
-            for name in CHAT_THOUGHTS:
-                if isinstance(said, dict):
-                    said.pop(name, None)
-
-
-def _strip_response(held: Event, drop: frozenset[str]) -> None:
-    """Of a response, an item or a part: they nest under `output` and `content`."""
-    if REASONING in drop and isinstance(held.get("output"), list):
-        held["output"] = [each for each in held["output"] if _type(each) != "reasoning"]
-    if LOGPROBS in drop and "logprobs" in held:
-        held["logprobs"] = []
-    for name in ("output", "content"):
-        for each in held.get(name) or () if isinstance(held.get(name), list) else ():
-            if isinstance(each, dict):
-                _strip_response(each, drop)
-
-
-def _type(block: Any) -> Any:
-    return block.get("type") if isinstance(block, dict) else None

@@ -40,6 +40,14 @@ POSTED = {
 }
 
 
+NAMED = {each.name: each for each in (*POSTED.values(), OPENAI_MODELS)}
+
+
+def is_kept(endpoint: str) -> bool:
+    """Whether a request to an endpoint is an exchange with a model; what the gateway does not know may be one."""
+    return endpoint not in NAMED or NAMED[endpoint].exchange
+
+
 def find_endpoint(method: str, path: str, headers: Mapping[bytes, bytes]) -> Endpoint | int:
     """Return what a request asks for, or the status of the refusal: 404 no such thing, 405 not by this method."""
     if method == "POST":

@@ -37,6 +37,10 @@ class Refused(Exception):
         self.status, self.code, self.close, self.retry_after = status, code, close, retry_after
 
 
+NOT_KEPT = Refused(503, "recording_failed", "The exchange cannot be recorded now. Try again later.", retry_after=5)
+NOT_ALTERED = Refused(502, "answer_unreadable", "The answer cannot be altered as the policy asks.")
+
+
 def error_body(api: str, status: int, code: str, message: str, more: dict[str, object] | None = None) -> bytes:
     """Return an error as the API tells it; `more` are members beside the usual ones."""
     if api == ANTHROPIC:

@@ -1,67 +1,67 @@
-"""From bodies to what the decision and the exchange log need, by the rules that read foreign logs."""
+"""From bodies to what the decision and the exchange log need, by the rules that read foreign logs.
+
+Only what an endpoint itself reads counts: a field of another API beside it, a decoy, changes nothing.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from stillwatch.apps.gateway.apis.errors import Refused
+from stillwatch.apps.gateway.apis.naming import Name
+from stillwatch.apps.gateway.seams import Outcome
 from stillwatch.ingest.adapters.base import OTHER_SHAPE, Row
-from stillwatch.ingest.adapters.conversation import read_answer, read_request, tokens_of
+from stillwatch.ingest.adapters.conversation import read_answer, read_request
 
-Name = Callable[[str], str]
 MOST = 2**31 - 1  # of a number that a client names; what is more means nothing
-HANDLED = (
-    b'"signature"',
-    b'"encrypted_content"',
-    b'"redacted_thinking"',
-    b'"response"',
-)  # words of an answer with handles
-decode = msgspec.json.Decoder().decode
 NOTHING: Row = {}
+ASKED_IN = frozenset(
+    ("messages", "input", "prompt", "system", "instructions", "previous_response_id", "max_tokens",
+     "max_completion_tokens", "max_output_tokens")
+)  # fmt: skip
+READS = {
+    "chat.completions": {"messages", "max_tokens", "max_completion_tokens"},
+    "responses": {"input", "instructions", "previous_response_id", "max_output_tokens"},
+    "embeddings": {"input"},
+    "messages": {"messages", "system", "max_tokens"},
+    "count_tokens": {"messages", "system"},
+}
+FOREIGN = {endpoint: ASKED_IN - reads for endpoint, reads in READS.items()}
 
 
-def namer(secret: bytes) -> Name:
-    """Return what gives the keyed hash that stands for an opaque handle or a key; the handle itself is never kept."""
-    key = hashlib.blake2b(secret, person=b"stillwatch-hand").digest()
+def parse_leniently(body: bytes) -> Any:
+    """Return JSON as some clients write it, with half surrogate pairs, for which other letters then stand.
 
-    def name(handle: str) -> str:
-        return hashlib.blake2b(handle.encode("utf-8", "replace"), key=key, digest_size=16).hexdigest()
+    Raises ValueError or RecursionError.
+    """
+    held = json.loads(body)
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return held
+    return json.loads(json.dumps(held, ensure_ascii=False).encode("utf-8", "replace"))
 
-    return name
 
-
-def parse_request(body: bytes) -> dict[str, Any]:
-    """Return a request's JSON object; a Refused says what is wrong with it."""
+def as_object(body: bytes) -> dict[str, Any]:
+    """Return the object that a body holds; an empty one for anything else."""
     try:
-        held = decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        held = _parse_leniently(body)
-    if not isinstance(held, dict):
-        raise Refused(400, "invalid_json", "The body of the request must be a JSON object.")
-    return held
-
-
-def _parse_leniently(body: bytes) -> Any:
-    """JSON as some clients write it, with lone surrogates: unknown letters then stand for these."""
-    try:
-        told = json.dumps(json.loads(body), ensure_ascii=False, allow_nan=False)
-        return json.loads(told.encode("utf-8", "replace"))
+        held = parse_leniently(body) if body else {}
     except (ValueError, RecursionError):
-        raise Refused(400, "invalid_json", "The body of the request is not valid JSON.") from None
+        return {}
+    return held if isinstance(held, dict) else {}
 
 
-def read_asked(body: dict[str, Any], name: Name) -> Row:
+def read_asked(body: Mapping[str, Any], endpoint: str, name: Name) -> Row:
     """Return what a request says, of values that are what they should be; nothing of what is not."""
+    foreign = FOREIGN.get(endpoint)
+    if foreign is not None and not foreign.isdisjoint(body):
+        body = {key: value for key, value in body.items() if key not in foreign}
     try:
         row = read_request(body, name)
     except OTHER_SHAPE:
         return NOTHING
+    if body.get("max_completion_tokens") is not None:  # where both are there, servers heed this one
+        row["max_tokens"] = body["max_completion_tokens"]
     for column in ("max_tokens", "n"):
         if column in row and not _counts(row[column]):
             del row[column]
@@ -74,26 +74,29 @@ def read_asked(body: dict[str, Any], name: Name) -> Row:
     return row
 
 
-class _Used(msgspec.Struct):
-    """The one part of an answer that is needed of most."""
+def fields_of(row: Row) -> dict[str, Any]:
+    """Return what `read_asked` found as fields of an `Arrival`."""
+    found = dict(row)
+    for column in ("tools", "artefacts_in"):
+        if column in found:
+            found[column] = tuple(found[column])
+    return found
 
-    usage: dict[str, Any] | None = None
 
-
-_used = msgspec.json.Decoder(_Used).decode
-
-
-def read_said(body: bytes, name: Name, words: bool = False) -> Row:
-    """Return what an answer says, its `words` only when asked; nothing where it is not JSON of a known shape."""
+def outcome_of(status: int, body: Any, name: Name, keep_text: bool = True) -> Outcome:
+    """Return how an exchange ended, by the parsed body of its answer; an error's body tells nothing."""
     try:
-        if not words and not any(word in body for word in HANDLED):
-            tokens_in, tokens_out = tokens_of(_used(body).usage or NOTHING)
-            return {"input_tokens": tokens_in, "output_tokens": tokens_out}
-        held = decode(body)
-        row = read_answer(held, name) if isinstance(held, dict) else NOTHING
-    except (msgspec.DecodeError, *OTHER_SHAPE):
-        return NOTHING
-    return row
+        row = read_answer(body, name) if status < 300 and isinstance(body, dict) else NOTHING
+    except OTHER_SHAPE:
+        row = NOTHING
+    text = row.get("response")
+    return Outcome(
+        status,
+        tokens(row.get("input_tokens")),
+        tokens(row.get("output_tokens")),
+        tuple(row.get("artefacts_out", ())),
+        text if keep_text and isinstance(text, str) else None,
+    )
 
 
 def tokens(value: Any) -> int | None:

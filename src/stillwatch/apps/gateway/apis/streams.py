@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from stillwatch.apps.gateway.apis.endpoints import CHAT, MESSAGES, RESPONSES, Endpoint
-from stillwatch.apps.gateway.apis.reading import Name, tokens
+from stillwatch.apps.gateway.apis.naming import Name
+from stillwatch.apps.gateway.apis.reading import tokens
 from stillwatch.ingest.adapters.conversation import handles_in, tokens_of
 
 SCAN_BYTES = 64 << 10  # events are gathered up to here before they are looked at

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import replace
 from typing import Any
 
 from stillwatch.actions.decision import Decision
-from stillwatch.apps.gateway.plugs.altering import altered_request
+from stillwatch.apps.gateway.apis.lowering import lowered, unlowered
+from stillwatch.apps.gateway.apis.naming import DIGESTS, Names, Naming
+from stillwatch.apps.gateway.apis.parsing import parse_object, rewrite
+from stillwatch.apps.gateway.apis.refusals import refuse
+from stillwatch.apps.gateway.exchange import CLIENT_LEFT
 from stillwatch.apps.gateway.plugs.answering import Relayed
 from stillwatch.apps.gateway.plugs.client import AsyncClient
 from stillwatch.apps.gateway.plugs.decide import read_all
 from stillwatch.apps.gateway.plugs.paths import asks
-from stillwatch.apps.gateway.plugs.reading import Asked, BodyReader, arrival_of, read_body
-from stillwatch.apps.gateway.plugs.refusing import refusal_of, undecidable
+from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of
+from stillwatch.apps.gateway.plugs.undecided import CUT
 from stillwatch.apps.gateway.plugs.underway import Underway
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder, RecordingFailed
 from stillwatch.model import UsageError
@@ -25,13 +28,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MOST = 64 << 20  # bytes of a request
-CUT = undecidable(413, "too-large", "The request is too large to be checked.")
-GONE = 499  # the client left, or nothing was answered
 HIDDEN = (b"accept-encoding",)  # a compressed answer could be neither read nor altered: compress outside of this
 
 
 def own_account(scope: Message) -> str | None:
-    """Return no account, so that the hash of the client's key stands for it."""
+    """Return no account, so that the client's key stands for it."""
     del scope
     return None
 
@@ -54,7 +55,7 @@ class Here:
 
 
 class StillwatchMiddleware:
-    """Give it a `decider` and a `recorder` to decide in this process, or a `client` to ask `/v1/decide`.
+    """Give it a `decider`, a `recorder` and `names` to decide in this process, or a `client` to ask `/v1/decide`.
 
     `account` gets the ASGI scope and returns the account's id, as an authentication before this one left it there.
     """
@@ -67,15 +68,15 @@ class StillwatchMiddleware:
         recorder: Recorder | None = None,
         client: AsyncClient | None = None,
         account: Callable[[Message], str | None] = own_account,
-        read: BodyReader = read_body,
+        names: Names | None = None,
     ) -> None:
-        self._app, self._account, self._read = app, account, read
+        self._app, self._account, self._names = app, account, _naming(names, client)
         if client is not None:
             self._decides: Here | AsyncClient = client
-        elif decider is not None and recorder is not None:
+        elif decider is not None and recorder is not None and names is not None:
             self._decides = Here(decider, recorder)
         else:
-            raise UsageError("StillwatchMiddleware needs decider= and recorder=, or client=")
+            raise UsageError("StillwatchMiddleware needs decider=, recorder= and names=, or client=")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -92,26 +93,24 @@ class StillwatchMiddleware:
         if body is None:
             with contextlib.suppress(RecordingFailed):  # logged; it is refused in any case
                 await self._decides.tell(arrival, CUT, Outcome(CUT.effect.status))
-            await refuse(send, CUT, arrival)
+            await _refuse(send, CUT, arrival)
             return
         decision = await self._decides.decide(arrival)
         if decision.effect.refused:
-            await refuse(send, decision, arrival)
+            await _refuse(send, decision, arrival)
             return
-        asked = altered_request(body, arrival.endpoint, decision.effect)
-        if asked == body:  # nothing had to be lowered, so nothing is announced
-            decision = replace(decision, effect=replace(decision.effect, max_output_tokens=None))
+        asked, announced = _lowered(body, arrival, decision)
 
         async def tell(outcome: Outcome) -> None:
             await self._decides.tell(arrival, decision, outcome)
 
-        relayed = Relayed(send, decision, tell)
+        relayed = Relayed(send, announced, tell, (arrival.api, arrival.endpoint, self._names.handle))
         try:
             await self._app(_with_length(scope, asked), _replay(asked, receive), relayed.send)
         finally:
             if not relayed.ended:  # it failed, or its client left
                 with contextlib.suppress(Exception):  # what broke it is raised anyway
-                    await tell(relayed.outcome(GONE))
+                    await tell(relayed.outcome(CLIENT_LEFT))
 
     async def _connect(self, scope: Message, receive: Receive, send: Send) -> None:
         """Decide about a WebSocket when it opens. What is asked through it is not read."""
@@ -131,16 +130,27 @@ class StillwatchMiddleware:
         client = scope.get("client")
         account = self._account(scope)
         asked = Asked(scope["path"], headers, body, account_id=account, ip=client[0] if client else None)
-        return arrival_of(asked, self._read)
+        return arrival_of(asked, self._names)
 
 
-async def refuse(send: Send, decision: Decision, arrival: Arrival) -> None:
-    """Answer with a refusal."""
-    status, headers, body = refusal_of(decision, arrival.exchange_id)
-    headers["content-length"] = str(len(body))
-    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": sent})
-    await send({"type": "http.response.body", "body": body})
+def _naming(names: Names | None, client: AsyncClient | None) -> Naming:
+    return DIGESTS if names is None or client is not None else names
+
+
+def _lowered(body: bytes, arrival: Arrival, decision: Decision) -> tuple[bytes, Decision]:
+    """Return the body as the application gets it, and the decision as the client is told it."""
+    most = decision.effect.max_output_tokens
+    if most is None:
+        return body, decision
+    asked = parse_object(body)
+    changes = lowered(asked, arrival.endpoint, most) if asked else {}
+    return (rewrite(body, asked, changes), decision) if changes else (body, unlowered(decision))
+
+
+async def _refuse(send: Send, decision: Decision, arrival: Arrival) -> None:
+    said = refuse(decision, arrival.api, arrival.exchange_id)
+    await send({"type": "http.response.start", "status": said.status, "headers": list(said.headers)})
+    await send({"type": "http.response.body", "body": said.body})
 
 
 def _with_length(scope: Message, body: bytes) -> Message:

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from stillwatch.actions.decision import ActionKind, Decision, Effect
+from stillwatch.actions.refusal import body, headers, problem
+from stillwatch.apps.gateway.apis.naming import MARK, Names, Owner, is_marked
+from stillwatch.apps.gateway.apis.reading import parse_leniently
 from stillwatch.apps.gateway.plugs.paths import place_of
-from stillwatch.apps.gateway.plugs.reading import Asked, BodyReader, arrival_of, new_id, read_body
-from stillwatch.apps.gateway.plugs.refusing import problem_of
+from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of, new_id
 from stillwatch.apps.gateway.seams import Arrival, Outcome
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -119,7 +121,7 @@ def _whole(text: bytes) -> bytes:
     if b"\\ud" not in text and b"\\uD" not in text:
         return text
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
+        return json.dumps(parse_leniently(text), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return text
 
@@ -137,7 +139,7 @@ def _fault(found: Mapping[str, Any], names: list[str]) -> tuple[str, str]:
     return field, f"{said[0].lower()}{said[1:]}"
 
 
-def arrival_in(text: bytes, read: BodyReader = read_body) -> Arrival:
+def arrival_in(text: bytes, names: Names) -> Arrival:
     """Return the exchange that a body of `POST /v1/decide` describes, in either form; raises Malformed."""
     try:
         held = json.loads(text)
@@ -146,30 +148,37 @@ def arrival_in(text: bytes, read: BodyReader = read_body) -> Arrival:
     if not isinstance(held, dict):
         raise Malformed(("body", "is no JSON object"))
     if "body" not in held:
-        return arrival_from(parse(ExchangeFields, text))
+        return arrival_from(parse(ExchangeFields, text), names)
     raw = parse(RawRequest, text)
-    body = raw.body if isinstance(raw.body, str) else json.dumps(raw.body)
-    headers = {name.lower(): value for name, value in raw.headers.items()}
+    sent = raw.body if isinstance(raw.body, str) else json.dumps(raw.body)
+    named = {name.lower(): value for name, value in raw.headers.items()}
     asked = Asked(
-        path=raw.endpoint, headers=headers, body=body.encode("utf-8", "replace"), api=raw.api or "", ip=raw.ip,
+        path=raw.endpoint, headers=named, body=sent.encode("utf-8", "replace"), api=raw.api or "", ip=raw.ip,
         account_id=raw.account_id, exchange_id=raw.exchange_id, tls_fingerprint=raw.tls_fingerprint,
         channel=raw.channel,
     )  # fmt: skip
-    return arrival_of(asked, read)
+    return arrival_of(asked, names)
 
 
-def arrival_from(told: ExchangeFields) -> Arrival:
-    """Return the arrival that fields of an exchange describe."""
+def arrival_from(told: ExchangeFields, names: Names) -> Arrival:
+    """Return the arrival that fields of an exchange describe; what is marked `sha256:` gets its name here."""
     api, endpoint = place_of(told.endpoint, {})
     values = {name: getattr(told, name) for name in ExchangeFields.model_fields}
-    ts = (told.ts or dt.datetime.now(dt.UTC)) - EPOCH
+    ts = ((told.ts or dt.datetime.now(dt.UTC)) - EPOCH) // dt.timedelta(microseconds=1)
     values |= {
         "exchange_id": told.exchange_id or new_id(),
-        "ts": ts // dt.timedelta(microseconds=1),
+        "ts": ts,
+        "account_id": _owner(told.account_id, ts, names)[0],
+        "api_key_id": told.api_key_id and _owner(told.api_key_id, ts, names)[1],
+        "artefacts_in": tuple(names.known(each) for each in told.artefacts_in),
         "api": told.api or api,
         "endpoint": endpoint,
     }
     return Arrival(**values)
+
+
+def _owner(told: str, now: int, names: Names) -> Owner:
+    return names.owner(told[len(MARK) :], now) if is_marked(told) else (told, told)
 
 
 def exchange_json(arrival: Arrival) -> dict[str, Any]:
@@ -196,11 +205,15 @@ def decision_json(arrival: Arrival, decision: Decision) -> dict[str, Any]:
         "reason": decision.reason,
         "message": decision.message,
         "appeal": decision.appeal,
+        "verify": decision.verify,
+        "expires": decision.expires,
         "campaign_id": decision.campaign_id,
         "policy": decision.policy,
     }
     if effect.refused:
-        said["problem"] = problem_of(decision, arrival.exchange_id)
+        said["problem"] = problem(decision, arrival.exchange_id)
+        kind, told = body(decision, arrival.api, arrival.exchange_id)
+        said["answer"] = {"headers": {"content-type": kind, **headers(decision)}, "body": json.loads(told)}
     return said
 
 
@@ -219,6 +232,8 @@ def decision_from(said: Mapping[str, Any]) -> Decision:
         reason=str(said["reason"]),
         message=str(said["message"]),
         appeal=str(said["appeal"]),
+        verify=str(said["verify"]),
+        expires=said["expires"],
         campaign_id=said["campaign_id"],
         policy=str(said["policy"]),
     )
@@ -240,6 +255,7 @@ def told_decision(told: Told | None) -> Decision:
     return Decision(action, rule=told.rule, reason=told.reason, campaign_id=told.campaign_id, policy=told.policy)
 
 
-def outcome_from(told: Ended) -> Outcome:
+def outcome_from(told: Ended, names: Names) -> Outcome:
     """Return the outcome that a body of `POST /v1/outcome` tells."""
-    return Outcome(told.status, told.input_tokens, told.output_tokens, told.artefacts_out, told.response)
+    minted = tuple(names.known(each) for each in told.artefacts_out)
+    return Outcome(told.status, told.input_tokens, told.output_tokens, minted, told.response)

@@ -9,6 +9,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from stillwatch.actions.refusal import PROBLEM, error_type, phrase
+from stillwatch.apps.gateway.apis.naming import Names
 from stillwatch.apps.gateway.plugs.contract import (
     Ended,
     Malformed,
@@ -19,8 +21,6 @@ from stillwatch.apps.gateway.plugs.contract import (
     parse,
     told_decision,
 )
-from stillwatch.apps.gateway.plugs.reading import BodyReader, read_body
-from stillwatch.apps.gateway.plugs.refusing import TYPE, kind_of, title_of
 from stillwatch.apps.gateway.plugs.underway import UNGUARDED, Bounds, Underway
 from stillwatch.apps.gateway.seams import Decider, Recorder, RecordingFailed
 from stillwatch.model import UsageError
@@ -36,21 +36,21 @@ LEAST_TOKEN = 16  # characters
 
 
 def decide_api(
-    decider: Decider, recorder: Recorder, *, token: str, bounds: Bounds | None = None, read: BodyReader = read_body
+    decider: Decider, recorder: Recorder, *, token: str, names: Names, bounds: Bounds | None = None
 ) -> DecideApi:
     """Return the ASGI application. `token` is what callers send as a bearer; raises UsageError for a short one."""
     if len(token) < LEAST_TOKEN:
         raise UsageError(f"the token of the decide API has {len(token)} characters; give it {LEAST_TOKEN} or more")
-    return DecideApi(Underway(decider, recorder, bounds or Bounds()), token, read)
+    return DecideApi(Underway(decider, recorder, bounds or Bounds()), token, names)
 
 
 class DecideApi:
     """Answers `/v1/decide` and `/v1/outcome`. Mounted without lifespan, call `close` at the end."""
 
-    def __init__(self, underway: Underway, token: str, read: BodyReader = read_body) -> None:
+    def __init__(self, underway: Underway, token: str, names: Names) -> None:
         self.underway = underway
         self._bearer = f"Bearer {token}".encode()
-        self._read = read
+        self._names = names
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the application's life."""
@@ -86,23 +86,24 @@ class DecideApi:
             return problem(503, "not-kept", "The exchange cannot be kept now; tell it again later.")
 
     def _decide(self, body: bytes) -> Answered:
-        arrival = arrival_in(body, self._read)
+        arrival = arrival_in(body, self._names)
         return 200, decision_json(arrival, self.underway.decide(arrival))
 
     def _outcome(self, body: bytes) -> Answered:
         told = parse(Ended, body)
+        outcome = outcome_from(told, self._names)
         if self.underway.has_ended(told.exchange_id):
             return 200, {"exchange_id": told.exchange_id, "recorded": False, "already": True}
         if told.exchange is not None and told.exchange.exchange_id not in ("", told.exchange_id):
             raise Malformed(("exchange.exchange_id", "is another one than exchange_id"))
-        if self.underway.end(told.exchange_id, outcome_from(told)):
+        if self.underway.end(told.exchange_id, outcome):
             return 200, {"exchange_id": told.exchange_id, "recorded": True, "already": False}
         if told.exchange is None:
             said = "is not under way here; send `exchange` with the fields of the exchange, and `decision`, beside it"
             raise Malformed(("exchange_id", said))
         told.exchange.exchange_id = told.exchange_id
         decision = UNGUARDED if told.unguarded else told_decision(told.decision)
-        self.underway.keep(arrival_from(told.exchange), decision, outcome_from(told))
+        self.underway.keep(arrival_from(told.exchange, self._names), decision, outcome)
         return 200, {"exchange_id": told.exchange_id, "recorded": True, "already": False}
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -124,8 +125,8 @@ class DecideApi:
 
 def problem(status: int, reason: str, detail: str) -> Answered:
     """Return a problem of the call itself."""
-    said = {"type": "about:blank", "title": title_of(status), "status": status, "detail": detail, "reason": reason}
-    return status, said | {"error": {"type": kind_of(status), "code": reason, "message": detail}}
+    said = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail, "reason": reason}
+    return status, said | {"error": {"type": error_type(status), "code": reason, "message": detail}}
 
 
 def malformed(error: Malformed) -> Answered:
@@ -152,7 +153,7 @@ async def read_all(receive: Receive, most: int) -> bytes | None:
 
 async def _send(send: Send, status: int, said: dict[str, Any]) -> None:
     body = json.dumps(said).encode()
-    kind = TYPE if status >= 400 else "application/json"
+    kind = PROBLEM if status >= 400 else "application/json"
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

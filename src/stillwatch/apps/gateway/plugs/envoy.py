@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.apis.naming import Names
+from stillwatch.apps.gateway.apis.refusals import refuse
+from stillwatch.apps.gateway.exchange import CLIENT_LEFT
 from stillwatch.apps.gateway.plugs.paths import asks
-from stillwatch.apps.gateway.plugs.reading import Asked, BodyReader, arrival_of, read_body
-from stillwatch.apps.gateway.plugs.refusing import refusal_of, undecidable
+from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of
+from stillwatch.apps.gateway.plugs.undecided import CUT
 from stillwatch.apps.gateway.plugs.underway import NOT_REPORTED, Underway
 from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.model import MissingDependency
@@ -32,30 +35,29 @@ except ImportError as missing:
     ) from missing
 
 logger = logging.getLogger("stillwatch.gateway")
+LENGTH = b"content-length"  # which Envoy sets itself
 FILTER = "envoy.filters.http.ext_authz"  # where Envoy keeps what we tell about an exchange
 PARTIAL = "x-envoy-auth-partial-body"
 EXCHANGE, MOST_OUTPUT, DROP = "x-stillwatch-exchange", "x-stillwatch-max-output-tokens", "x-stillwatch-drop"
 OURS = (EXCHANGE, MOST_OUTPUT, DROP)  # nobody else may set them
-CUT = undecidable(413, "too-large", "The request is too large to be checked.")
 LARGEST = 64 << 20  # bytes of one question
-GONE = 499  # the client left before it was answered
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How Envoy is set up. Headers named here must be set by Envoy itself, never by a client."""
 
-    account_header: str | None = None  # None: the hash of the client's key
+    names: Names  # what stands for keys and handles
+    account_header: str | None = None  # None: what the client's key stands for
     fingerprint_header: str | None = None
     channel: str | None = None
     access_log: bool = True  # Envoy reports outcomes; without it an exchange is recorded when it is allowed
-    read: BodyReader = read_body
 
 
 class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
     """Answers `envoy.service.auth.v3.Authorization`."""
 
-    def __init__(self, underway: Underway, options: Options = Options()) -> None:
+    def __init__(self, underway: Underway, options: Options) -> None:
         self._underway, self._options = underway, options
         self.counts: Counter[str] = Counter()
 
@@ -67,7 +69,7 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
         if not asks(http.method, http.path):
             return _ok({}, {})
         headers = dict(http.headers)
-        arrival = arrival_of(self._asked(attributes, headers), self._options.read)
+        arrival = arrival_of(self._asked(attributes, headers), self._options.names)
         if headers.get(PARTIAL) == "true":
             self._underway.refuse(arrival, CUT)
             return _denied(CUT, arrival)
@@ -126,12 +128,11 @@ def _ok(orders: Mapping[str, str], told: Mapping[str, str]) -> Any:
 
 
 def _denied(decision: Decision, arrival: Arrival) -> Any:
-    status, headers, body = refusal_of(decision, arrival.exchange_id)
-    answer = external_auth_pb2.DeniedHttpResponse(
-        headers=[_header(name, value) for name, value in headers.items()], body=body.decode()
-    )
-    answer.status.code = status
-    code = code_pb2.RESOURCE_EXHAUSTED if status == 429 else code_pb2.PERMISSION_DENIED
+    said = refuse(decision, arrival.api, arrival.exchange_id)
+    headers = [_header(name.decode(), value.decode("latin-1")) for name, value in said.headers if name != LENGTH]
+    answer = external_auth_pb2.DeniedHttpResponse(headers=headers, body=said.body.decode())
+    answer.status.code = said.status
+    code = code_pb2.RESOURCE_EXHAUSTED if said.status == 429 else code_pb2.PERMISSION_DENIED
     made = external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code), denied_response=answer)
     made.dynamic_metadata.update(told_of(decision, arrival))
     return made
@@ -164,7 +165,7 @@ class AccessLogs(als_pb2_grpc.AccessLogServiceServicer):
         if not exchange_id:
             self._unguarded(entry)
         elif not self._underway.has_ended(exchange_id):
-            status = entry.response.response_code.value or GONE
+            status = entry.response.response_code.value or CLIENT_LEFT
             self.counts["ended" if self._underway.end(exchange_id, Outcome(status)) else "unknown"] += 1
 
     def _unguarded(self, entry: Any) -> None:
@@ -176,7 +177,7 @@ class AccessLogs(als_pb2_grpc.AccessLogServiceServicer):
             logger.warning("Envoy let request %s pass without a decision", entry.request.request_id)
 
 
-async def serve(underway: Underway, address: str, options: Options = Options()) -> tuple[Any, int]:
+async def serve(underway: Underway, address: str, options: Options) -> tuple[Any, int]:
     """Start both services on an address (`127.0.0.1:9191`, `unix:/run/stillwatch.sock`); return server and port.
 
     Stop it with `await server.stop(grace)`, then close what is under way.

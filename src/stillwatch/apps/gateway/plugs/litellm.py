@@ -12,7 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stillwatch.actions.decision import Decision
-from stillwatch.apps.gateway.plugs.altering import LIMITS, EventFilter, lower
+from stillwatch.actions.refusal import error_type, headers, problem
+from stillwatch.apps.gateway.apis.dropping import DroppingStream
+from stillwatch.apps.gateway.apis.endpoints import ANTHROPIC
+from stillwatch.apps.gateway.apis.lowering import lowered, unlowered
+from stillwatch.apps.gateway.apis.stripping import strip
 from stillwatch.apps.gateway.plugs.calls import (
     arrival_of_call,
     arrival_of_log,
@@ -21,10 +25,7 @@ from stillwatch.apps.gateway.plugs.calls import (
     status_of_call,
 )
 from stillwatch.apps.gateway.plugs.client import AsyncClient
-from stillwatch.apps.gateway.plugs.paths import ANTHROPIC
-from stillwatch.apps.gateway.plugs.refusing import REASON, altered, printable, problem_of
 from stillwatch.apps.gateway.plugs.service import Service
-from stillwatch.apps.gateway.plugs.stripping import strip
 from stillwatch.apps.gateway.plugs.underway import UNGUARDED
 from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.model import MissingDependency, UsageError
@@ -49,6 +50,7 @@ class Seen:
 
     arrival: Arrival
     decision: Decision
+    announced: Decision  # what the client is told; less where nothing had to be lowered
     told: bool = False
 
 
@@ -61,7 +63,7 @@ class Book:
 
     def write(self, arrival: Arrival, decision: Decision) -> None:
         """Note a decision."""
-        self._seen[arrival.exchange_id] = Seen(arrival, decision)
+        self._seen[arrival.exchange_id] = Seen(arrival, decision, decision)
         self.counts["decided"] += 1
         while len(self._seen) > KEPT:
             self._seen.popitem(last=False)
@@ -69,6 +71,11 @@ class Book:
     def find(self, details: Mapping[str, Any] | None) -> Seen | None:
         """Return what was decided about the call of a record of LiteLLM's."""
         return self._seen.get(str((details or {}).get(MARK)))
+
+    def announce(self, arrival: Arrival, announced: Decision) -> None:
+        """Note what the client is told of a decision."""
+        seen = self._seen[arrival.exchange_id]
+        self._seen[arrival.exchange_id] = replace(seen, announced=announced)
 
     def close(self, seen: Seen) -> None:
         """Note that the end of a call was told."""
@@ -111,9 +118,11 @@ class StillwatchGuardrail(CustomGuardrail):
         if decision.effect.refused:
             BOOK.counts["refused"] += 1
             raise refusal(decision, arrival)
-        most = decision.effect.max_output_tokens
-        if most is not None and arrival.endpoint in LIMITS:
-            data.update(lower(data, arrival.endpoint, most))
+        changes = lowered(data, arrival.endpoint, decision.effect.max_output_tokens)
+        if changes:
+            data.update(changes)
+        else:
+            BOOK.announce(arrival, unlowered(decision))
         return data
 
     async def async_post_call_success_hook(self, data: Any, user_api_key_dict: Any, response: Any) -> Any:
@@ -128,9 +137,14 @@ class StillwatchGuardrail(CustomGuardrail):
         """Leave out of a stream what the decision drops."""
         del user_api_key_dict
         seen = BOOK.find(_details(request_data))
-        passing = EventFilter(seen.decision.effect.drop if seen else frozenset())
+        if seen is None or not seen.decision.effect.drop:
+            async for chunk in response:
+                yield chunk
+            return
+        passing = DroppingStream(seen.decision.effect.drop)
         async for chunk in response:
-            made = passing.feed(chunk.encode() if isinstance(chunk, str) else chunk)
+            told = chunk.encode() if isinstance(chunk, str) else chunk
+            made = passing.feed(told) if isinstance(told, bytes) else passing.edit(told)
             if made:
                 yield made
         if rest := passing.rest():
@@ -144,7 +158,7 @@ class StillwatchGuardrail(CustomGuardrail):
         seen = BOOK.find(_details(data))
         if seen is None or seen.decision.effect.refused:
             return None
-        return altered(seen.decision) or None
+        return headers(seen.announced) or None
 
 
 class StillwatchLogger(CustomLogger):
@@ -185,15 +199,13 @@ class StillwatchLogger(CustomLogger):
 
 def refusal(decision: Decision, arrival: Arrival) -> Exception:
     """Return the exception that LiteLLM answers as a refusal, in the shape of the interface that was called."""
-    after = decision.effect.retry_after
-    headers = {REASON: printable(decision.reason)} | ({} if after is None else {"retry-after": str(after)})
-    said = problem_of(decision, arrival.exchange_id)
+    told, said = headers(decision), problem(decision, arrival.exchange_id)
     detail = {**said, "error": said["detail"]}
     if arrival.api == ANTHROPIC:  # whose route of LiteLLM's answers an HTTPException without its headers
-        kind, status = said["error"]["type"], decision.effect.status
-        raised: Exception = ProxyException(said["detail"], kind, None, status, headers, provider_specific_fields=detail)
+        kind, status = error_type(decision.effect.status), decision.effect.status
+        raised: Exception = ProxyException(said["detail"], kind, None, status, told, provider_specific_fields=detail)
         return raised
-    made: Exception = HTTPException(decision.effect.status, detail, headers)
+    made: Exception = HTTPException(decision.effect.status, detail, told)
     return made
 
 

@@ -6,17 +6,11 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-OPENAI, ANTHROPIC = "openai", "anthropic"
-ENDPOINTS = {
-    "chat/completions": (OPENAI, "chat.completions"),
-    "responses": (OPENAI, "responses"),
-    "embeddings": (OPENAI, "embeddings"),
-    "models": (OPENAI, "models"),
-    "messages": (ANTHROPIC, "messages"),
-    "messages/count_tokens": (ANTHROPIC, "count_tokens"),
-}
+from stillwatch.apps.gateway.apis.endpoints import ANTHROPIC, NAMED, OPENAI, POSTED
+
+ENDPOINTS = {path.removeprefix("/v1/"): (each.api, each.name) for path, each in POSTED.items()}
+ENDPOINTS["models"] = (OPENAI, "models")
 LONGEST = 200  # characters of a path that is no known endpoint
-NAMES = {endpoint: api for api, endpoint in ENDPOINTS.values()}
 
 
 def place_of(path: str, headers: Mapping[str, str]) -> tuple[str, str]:
@@ -26,8 +20,8 @@ def place_of(path: str, headers: Mapping[str, str]) -> tuple[str, str]:
     a spelling must not be a way around the decision.
     """
     spoken = ANTHROPIC if "anthropic-version" in headers else OPENAI
-    if path in NAMES:
-        return (spoken if path == "models" else NAMES[path]), path
+    if path in NAMED:
+        return (spoken if path == "models" else NAMED[path].api), path
     plain = re.sub(r"/+", "/", unquote(path.partition("?")[0])).strip("/").lower()
     words = plain.split("/")
     for size in (2, 1):
@@ -41,7 +35,7 @@ def place_of(path: str, headers: Mapping[str, str]) -> tuple[str, str]:
 
 def is_known(endpoint: str) -> bool:
     """Whether an endpoint is one of those that the gateway relays."""
-    return endpoint in NAMES
+    return endpoint in NAMED
 
 
 def asks(method: str, path: str) -> bool:

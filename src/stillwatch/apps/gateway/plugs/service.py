@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from stillwatch.actions.decision import ActionKind, Decision
 from stillwatch.apps.gateway.plugs.contract import decision_from, exchange_json
-from stillwatch.apps.gateway.plugs.refusing import undecidable
+from stillwatch.apps.gateway.plugs.undecided import undecidable
 from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.model import UsageError
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stillwatch.actions.decision import ActionKind, Decision, Effect
+from stillwatch.apps.gateway.apis.endpoints import is_kept
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder, RecordingFailed
 
 logger = logging.getLogger("stillwatch.gateway")
@@ -144,7 +145,12 @@ UNGUARDED = Decision(ActionKind.OBSERVE, rule="unguarded", reason="unguarded")  
 
 
 def conclude(decider: Decider, recorder: Recorder, arrival: Arrival, decision: Decision, outcome: Outcome) -> None:
-    """Record an exchange, and take it into its account's sketch and budgets. Raises RecordingFailed; the log has it."""
+    """Record an exchange, and take it into its account's sketch and budgets. Raises RecordingFailed; the log has it.
+
+    As in the relay, embeddings, lists of models and counts of tokens are decided about, and are no exchanges.
+    """
+    if not is_kept(arrival.endpoint):
+        return
     try:
         recorder.record(arrival, decision, outcome)
     except RecordingFailed as error:

@@ -51,7 +51,7 @@ def pack(arrival: Arrival, decision: Decision, outcome: Outcome, keep_response: 
     values = (
         a.exchange_id, a.ts, a.account_id, a.model, a.prompt, a.system_prompt, a.tools or None, a.turns,
         outcome.input_tokens, outcome.output_tokens, a.max_tokens, a.temperature, a.n, a.stream, a.ip, a.asn, a.country,
-        a.user_agent, a.tls_fingerprint, a.api_key_id, a.channel, a.endpoint, outcome.status,
+        a.user_agent, a.tls_fingerprint, a.api_key_id, a.channel, a.endpoint, outcome.status or None,
         outcome.artefacts_out or None, a.artefacts_in or None, outcome.response if keep_response else None, done, would,
         decision.rule or None, decision.reason or None, decision.campaign_id,
     )  # fmt: skip

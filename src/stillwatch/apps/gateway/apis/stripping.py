@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-REASONING = ("reasoning", "reasoning_content", "reasoning_details", "thinking_blocks")  # of a message or its delta
+REASONING, LOGPROBS = "reasoning", "logprobs"  # what a decision may drop
+SAID_BESIDE = ("reasoning", "reasoning_content", "reasoning_details", "thinking_blocks")  # of a message or its delta
 THOUGHTS = ("thinking", "redacted_thinking", "reasoning")  # types of blocks and items
 PARTS = ("choices", "message", "delta", "content", "output", "response", "item", "part", "provider_specific_fields")
 EMPTY = (str, bytes, int, float, type(None))
@@ -16,13 +17,13 @@ def strip(held: Any, drop: frozenset[str]) -> Any:
     if not drop or isinstance(held, EMPTY):
         return held
     if isinstance(held, list):
-        held[:] = [strip(each, drop) for each in held if not (is_thought(each) and "reasoning" in drop)]
+        held[:] = [strip(each, drop) for each in held if not (is_thought(each) and REASONING in drop)]
         return held
-    if "reasoning" in drop:
-        for name in REASONING:
+    if REASONING in drop:
+        for name in SAID_BESIDE:
             if name != "reasoning" or not has(held, "output"):  # which a response has as a setting
                 take(held, name)
-    if "logprobs" in drop and get(held, "logprobs") is not None:
+    if LOGPROBS in drop and get(held, "logprobs") is not None:
         put(held, "logprobs", [] if isinstance(get(held, "logprobs"), list) else None)
     for name in PARTS:
         strip(get(held, name), drop)
