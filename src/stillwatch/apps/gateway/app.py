@@ -112,7 +112,7 @@ class Gateway:
         body = await self._body(headers, receive)
         began = self.parts.clock()
         asked = parse_request(body) if endpoint.body else {}
-        row = read_asked(asked, self._name) if endpoint.body else NOTHING
+        row = read_asked(asked, self._name, endpoint.name) if endpoint.body else NOTHING
         route = self._routes.find(endpoint.api, row.get("model", ""))
         if endpoint.own and route.holds_key:
             raise Refused(404, "not_relayed", "Stored responses are not relayed: all accounts share the gateway's key.")

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from stillwatch.apps.gateway.apis.errors import Refused
+from stillwatch.apps.gateway.apis.fields import own_fields
 from stillwatch.ingest.adapters.base import OTHER_SHAPE, Row
 from stillwatch.ingest.adapters.conversation import read_answer, read_request
 
@@ -50,10 +51,13 @@ def _parse_leniently(body: bytes) -> Any:
         raise Refused(400, "invalid_json", "The body of the request is not valid JSON.") from None
 
 
-def read_asked(body: dict[str, Any], name: Name) -> Row:
-    """Return what a request says, of values that are what they should be; nothing of what is not."""
+def read_asked(body: dict[str, Any], name: Name, endpoint: str = "") -> Row:
+    """Return what a request says, of values that are what they should be; nothing of what is not.
+
+    Only the fields count that the endpoint reads: the upstream answers those, whatever else stands beside them.
+    """
     try:
-        row = read_request(body, name)
+        row = read_request(own_fields(body, endpoint), name)
     except OTHER_SHAPE:
         return NOTHING
     for column in ("max_tokens", "n"):

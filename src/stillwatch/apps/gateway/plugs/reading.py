@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from stillwatch.apps.gateway.apis.fields import own_fields
 from stillwatch.apps.gateway.plugs.paths import place_of
 from stillwatch.apps.gateway.seams import Arrival
 from stillwatch.ingest.adapters.base import OTHER_SHAPE, name_key
@@ -16,14 +17,6 @@ from stillwatch.ingest.adapters.conversation import read_request
 
 ANONYMOUS = "anonymous"
 KEYS = ("x-api-key", "api-key")
-ASKED_IN = ("messages", "input", "prompt", "system", "instructions", "previous_response_id")
-READS = {
-    "chat.completions": ("messages",),
-    "responses": ("input", "instructions", "previous_response_id"),
-    "embeddings": ("input",),
-    "messages": ("messages", "system"),
-    "count_tokens": ("messages", "system"),
-}
 LARGEST = 2**53  # a number beyond it is a mistake or an attempt
 
 
@@ -57,9 +50,8 @@ def read_body(api: str, endpoint: str, body: bytes) -> Mapping[str, Any]:
 
 def fields_of(held: Mapping[str, Any], endpoint: str) -> Mapping[str, Any]:
     """Return fields of an `Arrival` out of a parsed body. Only what the endpoint reads counts: a decoy does not."""
-    foreign = [name for name in ASKED_IN if name not in READS.get(endpoint, ASKED_IN)]
     try:
-        row = read_request({name: value for name, value in held.items() if name not in foreign})
+        row = read_request(own_fields(held, endpoint))
     except OTHER_SHAPE:
         row = {}
     return {name: value for name, value in ((name, TAKES[name](row.get(name))) for name in TAKES) if value is not None}
