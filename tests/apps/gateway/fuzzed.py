@@ -1,4 +1,4 @@
-"""A gateway with everything on in a process of its own, an upstream that echoes marks, and a client that sends bytes."""
+"""A gateway with everything on in a process of its own, an upstream that echoes marks, a client that sends bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The running gateway, everything on, under a grammar fuzzer: more than a thousand requests that are not as they should.
+"""The running gateway, everything on, under a fuzzer: more than a thousand requests that are not as they should be.
 
 What holds afterwards: it serves on, it never answered 5xx, no account saw another's words, nothing hidden in a request
 became one, its memory did not grow, and every answer that a client got is in the exchange log once.
@@ -51,7 +51,8 @@ CONFLICTS = (
     "content-length: 5\r\nTransfer-Encoding: chunked\r\n", "content-length: 99999999999999999999\r\n",
 )  # fmt: skip
 CHUNKS = (
-    b"5\r\nhello", b"-1\r\n", b"0x5\r\nhello\r\n", b"fffffffffffffffffff\r\n", b"5;x=" + b"y" * 9_000 + b"\r\nhello\r\n",
+    b"5\r\nhello", b"-1\r\n", b"0x5\r\nhello\r\n", b"fffffffffffffffffff\r\n",
+    b"5;x=" + b"y" * 9_000 + b"\r\nhello\r\n",
     b"5\nhello\n0\n\n", b"zz\r\n", b"5 \r\nhello\r\n0\r\n\r\n", b"1\r\n{\r\n" * 300, b"0\r\nx-trailer: 1\r\n\r\n",
 )  # fmt: skip
 LINES = (
@@ -105,7 +106,9 @@ def broken_body(draw: st.DrawFn) -> list[bytes]:
             )),
         )
     )  # fmt: skip
-    return [framed(body, draw(st.sampled_from(("alice", "bob"))), draw(st.sampled_from(PATHS)), "connection: close\r\n")]
+    return [
+        framed(body, draw(st.sampled_from(("alice", "bob"))), draw(st.sampled_from(PATHS)), "connection: close\r\n")
+    ]
 
 
 @st.composite
@@ -151,7 +154,9 @@ def odd_targets(draw: st.DrawFn) -> list[bytes]:
     return [f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode("latin-1")]
 
 
-anything = st.one_of(odd_fields(), broken_body(), two_ways(), odd_chunks(), odd_lines(), cut_or_changed(), odd_targets())
+anything = st.one_of(
+    odd_fields(), broken_body(), two_ways(), odd_chunks(), odd_lines(), cut_or_changed(), odd_targets()
+)
 
 
 @dataclass

@@ -101,7 +101,7 @@ class Party(threading.Thread):
     def run(self) -> None:
         """Ask and ask; every third request is a stream."""
         try:
-            for number, row in zip(itertools.count(), self._rows):  # noqa: B905 - rows end first
+            for number, row in zip(itertools.count(), self._rows):
                 if self._over.wait(self._pause):
                     return
                 self._told(self._clients.ask(self.name, row, number % 3 == 0))

@@ -142,7 +142,7 @@ def running(stage: Stage) -> Iterator[None]:
 
 def stillwatch() -> list[str]:
     """Return how to call the command."""
-    return [sys.executable, "-m", "stillwatch"]
+    return [str(Path(sys.executable).with_name("stillwatch"))]
 
 
 @contextmanager
