@@ -167,13 +167,15 @@ def test_a_gateway_that_cannot_start_says_so_and_ends(tmp_path: Path) -> None:
         assert "not-started" in running.said()
 
 
-def test_workers_end_when_the_supervisor_was_killed(tmp_path: Path) -> None:
+def test_workers_and_what_runs_beside_them_end_when_the_supervisor_was_killed(tmp_path: Path) -> None:
     with gateway(tmp_path) as running:
         wait_until(lambda: len(running.workers()) == 2, 30)
+        wait_until((tmp_path / "data" / "beside.pid").exists, 30)
         workers = running.workers()
         running.process.kill()
         running.process.wait()
         wait_until(lambda: not any(psutil.pid_exists(pid) and _alive(pid) for pid in workers), 30)
+        wait_until((tmp_path / "data" / "beside.ended").exists, 30)
 
 
 def _alive(pid: int) -> bool:

@@ -56,9 +56,9 @@ class Deciding:
     stack: ExitStack
 
 
-def build_parts(config: Config) -> Parts:
-    """Return what one worker needs: who may call, what is decided, what is kept."""
-    deciding = build_deciding(config)
+def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts:
+    """Return what one worker needs: who may call, what is decided, what is kept. `clock` is what policies count by."""
+    deciding = build_deciding(config, clock)
     secret = deciding.places.secret
     keys = KeyRing(lambda: key_hashes(deciding.store), lambda key: hash_key(key, secret))
     metrics = watched_metrics(deciding)
@@ -88,14 +88,14 @@ def build_parts(config: Config) -> Parts:
     )
 
 
-def build_deciding(config: Config) -> Deciding:
+def build_deciding(config: Config, clock: Callable[[], float] = time.time) -> Deciding:
     """Open everything that a decision and its record need; `stack` closes it all."""
     places, stack = Places.of(config), ExitStack()
     try:
         store = stack.enter_context(open_store(places.database, places.secret))
         acts = Acts()
         plane = Plane(store, acts)
-        desk = Desk(read_policy(places.policy or SHIPPED), _budgets(config, stack), read_access(config), acts)
+        desk = Desk(read_policy(places.policy or SHIPPED), _budgets(config, stack), read_access(config), acts, clock)
         _record_policy(store, desk, places)
         follower = Follower(places.index, SketchKey.from_secret(places.secret), _tell)
         follower.check()

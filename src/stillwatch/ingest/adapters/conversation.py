@@ -18,6 +18,8 @@ SYSTEM = ("system", "developer")
 HANDLES = ("encrypted_content", "signature", "data")  # reasoning of OpenAI; thinking and redacted thinking of Anthropic
 INNER = ("messages", "input", "prompt")
 WITHIN = ("content", "parts", "thinking_blocks")  # where blocks lie inside a message
+IN_PART = ("text", "content", "parts", "value")
+IN_MESSAGE = ("content", "parts", "text", "value")  # a text beside a message's content is nobody's word
 OPAQUE = ("reasoning", "thinking", "redacted_thinking", "compaction")
 
 
@@ -70,7 +72,8 @@ def text_of(content: Any) -> str | None:
         texts = [text for part in content if _speaks(part) and (text := text_of(part))]
         return "\n".join(texts) or None
     if isinstance(content, dict):
-        return text_of(first_of(content, "text", "content", "parts", "value"))
+        message = "role" in content and content.get("type") in (None, "message")
+        return text_of(first_of(content, *(IN_MESSAGE if message else IN_PART)))
     return None
 
 

@@ -102,16 +102,16 @@ def _tied(one: Sent) -> bool:
 
 def replay(tables: Tables, truth: Truth, folder: Path, hours: Sequence[int] = AFTER) -> Replayed:
     """Send a log through the gateway: watched up to the ban, enforcing from then on."""
-    pool = [name for name, campaign in truth.campaign.items() if campaign == CAMPAIGN]
-    ban, second = _pools(tables, pool)
+    ban, second = pools(tables, truth)
     gateway = Gateway(folder, tables, enforcing_rule, enforcing=lambda moment: moment >= ban)
     ends = [ban, *(ban + hour * HOUR for hour in hours if ban + hour * HOUR < tables.end), tables.end]
     return Replayed(ban, second, gateway.run(ends), truth)
 
 
-def _pools(tables: Tables, accounts: Sequence[str]) -> tuple[int, frozenset[str]]:
+def pools(tables: Tables, truth: Truth) -> tuple[int, frozenset[str]]:
     """When the first pool was suspended, and who was not."""
     assert tables.accounts is not None
+    accounts = [name for name, campaign in truth.campaign.items() if campaign == CAMPAIGN]
     rows = {row["account_id"]: row["suspended_at"] for row in tables.accounts.to_pylist()}
     banned = {name: rows[name] for name in accounts if rows[name] is not None}
     start = min(banned.values())

@@ -11,12 +11,12 @@ from stillwatch.apps.gateway.apis.errors import Refused
 from stillwatch.apps.gateway.apis.reading import as_object, parse_leniently, tokens
 from stillwatch.ingest.adapters.conversation import tokens_of
 
-HANDLED = (
+HANDLED = (  # words of answers that hold handles
     b'"signature"',
     b'"encrypted_content"',
     b'"redacted_thinking"',
     b'"response"',
-)  # words of answers with handles
+)
 decode = msgspec.json.Decoder().decode
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode

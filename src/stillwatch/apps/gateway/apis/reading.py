@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from stillwatch.apps.gateway.apis.fields import own_fields
 from stillwatch.apps.gateway.apis.naming import Name
 from stillwatch.apps.gateway.seams import Outcome
 from stillwatch.ingest.adapters.base import OTHER_SHAPE, Row
@@ -17,18 +18,6 @@ from stillwatch.ingest.adapters.conversation import read_answer, read_request
 
 MOST = 2**31 - 1  # of a number that a client names; what is more means nothing
 NOTHING: Row = {}
-ASKED_IN = frozenset(
-    ("messages", "input", "prompt", "system", "instructions", "previous_response_id", "max_tokens",
-     "max_completion_tokens", "max_output_tokens")
-)  # fmt: skip
-READS = {
-    "chat.completions": {"messages", "max_tokens", "max_completion_tokens"},
-    "responses": {"input", "instructions", "previous_response_id", "max_output_tokens"},
-    "embeddings": {"input"},
-    "messages": {"messages", "system", "max_tokens"},
-    "count_tokens": {"messages", "system"},
-}
-FOREIGN = {endpoint: ASKED_IN - reads for endpoint, reads in READS.items()}
 
 
 def parse_leniently(body: bytes) -> Any:
@@ -53,9 +42,7 @@ def as_object(body: bytes) -> dict[str, Any]:
 
 def read_asked(body: Mapping[str, Any], endpoint: str, name: Name) -> Row:
     """Return what a request says, of values that are what they should be; nothing of what is not."""
-    foreign = FOREIGN.get(endpoint)
-    if foreign is not None and not foreign.isdisjoint(body):
-        body = {key: value for key, value in body.items() if key not in foreign}
+    body = own_fields(body, endpoint)
     try:
         row = read_request(body, name)
     except OTHER_SHAPE:

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -248,7 +249,16 @@ def _worker(config: Config, program: Program, listener: socket.socket, ready: Co
 
 def _beside(config: Config, program: Program, run: Callable[[Config], None]) -> None:
     _prepare(config, program)
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="stillwatch-supervisor", daemon=True).start()
     run(config)
+
+
+def _end_with(supervisor: int) -> None:
+    """End this process once its supervisor was killed: the next one starts its own, on the same ports and folders."""
+    while os.getppid() == supervisor:
+        time.sleep(LOOK)
+    logger.error("supervisor-gone", extra={"pid": os.getpid()})
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _prepare(config: Config, program: Program) -> None:
