@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stillwatch.apps.gateway.apis.errors import Refused
-from stillwatch.apps.gateway.apis.naming import Namer, Names, digest
+from stillwatch.apps.gateway.apis.naming import Namer, Names, digest, key_in
 
 Headers = Mapping[bytes, bytes]
 KEY_HEADERS = frozenset((b"authorization", b"x-api-key", b"api-key"))
@@ -72,14 +72,10 @@ class Authenticator(Protocol):
 
 def key_of(headers: Headers) -> str:
     """Return the key that a request shows, where each API's clients put it; a Refused when it shows none."""
-    told = headers.get(b"authorization")
-    if told is not None and told[:7].lower() == b"bearer ":
-        key = told[7:].strip()
-    else:
-        key = (headers.get(b"x-api-key") or headers.get(b"api-key") or b"").strip()
+    key = key_in(lambda name: headers.get(name.encode(), b"").decode("latin-1"))
     if not key:
         raise Refused(401, "missing_api_key", f"No key was sent. {ASK_FOR_KEY}")
-    return key.decode("latin-1")
+    return key
 
 
 class GatewayKeys:

@@ -22,6 +22,13 @@ def digest(handle: Any) -> str:
     return hashlib.sha256(str(handle).encode("utf-8", "replace")).hexdigest()
 
 
+def key_in(header: Callable[[str], str]) -> str:
+    """Return the key that a request shows, where each API's clients put it; "" where it shows none."""
+    told = header("authorization")
+    key = told[7:] if told[:7].lower() == "bearer " else header("x-api-key") or header("api-key")
+    return key.strip()
+
+
 class Namer:
     """Names handles by a keyed hash. Who has no secret can neither make such a name nor find a key by it."""
 

@@ -7,13 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stillwatch.apps.gateway.apis.naming import Naming, digest
+from stillwatch.apps.gateway.apis.naming import Naming, digest, key_in
 from stillwatch.apps.gateway.apis.reading import as_object, fields_of, read_asked
 from stillwatch.apps.gateway.plugs.paths import place_of
 from stillwatch.apps.gateway.seams import Arrival
 
 ANONYMOUS = "anonymous"
-KEYS = ("x-api-key", "api-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,4 @@ def new_id() -> str:
 
 def key_of(headers: Mapping[str, str]) -> str | None:
     """Return the key that the client sent, where each API's clients put it; it is never kept."""
-    bearer = headers.get("authorization", "")
-    sent = bearer[7:] if bearer[:7].lower() == "bearer " else next((headers[n] for n in KEYS if headers.get(n)), "")
-    return sent.strip() or None
+    return key_in(lambda name: headers.get(name, "")) or None
