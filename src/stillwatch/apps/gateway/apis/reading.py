@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from stillwatch.ingest.adapters.conversation import read_answer, read_request
 Name = Callable[[str], str]
 MOST = 2**31 - 1  # of a number that a client names; what is more means nothing
 decode = msgspec.json.Decoder().decode
+BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what `decode` raises at bytes of somebody else's
 NOTHING: Row = {}
 
 
@@ -35,7 +35,7 @@ def parse_request(body: bytes) -> dict[str, Any]:
     """Return a request's JSON object; a Refused says what is wrong with it."""
     try:
         held = decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except BROKEN:
         held = _parse_leniently(body)
     if not isinstance(held, dict):
         raise Refused(400, "invalid_json", "The body of the request must be a JSON object.")
@@ -77,7 +77,7 @@ def read_said(body: bytes, name: Name) -> Row:
     try:
         held = decode(body)
         row = read_answer(held, name) if isinstance(held, dict) else NOTHING
-    except (msgspec.DecodeError, *OTHER_SHAPE):
+    except (*BROKEN, *OTHER_SHAPE):
         return NOTHING
     return row
 
@@ -92,4 +92,4 @@ def _counts(value: Any) -> bool:
 
 
 def _measures(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= MOST
+    return type(value) in (int, float) and abs(value) <= MOST  # false of NaN, and of infinity

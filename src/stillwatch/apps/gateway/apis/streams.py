@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from stillwatch.apps.gateway.apis.endpoints import CHAT, MESSAGES, RESPONSES, Endpoint
-from stillwatch.apps.gateway.apis.reading import Name, tokens
+from stillwatch.apps.gateway.apis.reading import BROKEN, Name, tokens
 from stillwatch.ingest.adapters.conversation import handles_in, read_answer
 
 SCAN_BYTES = 64 << 10  # events are gathered up to here before they are looked at
@@ -93,7 +93,7 @@ class Listener:
     def _take(self, told: bytes) -> None:
         try:
             event = decode(told)
-        except (msgspec.DecodeError, RecursionError):
+        except BROKEN:
             return
         if not isinstance(event, dict):
             return
