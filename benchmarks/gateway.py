@@ -32,6 +32,7 @@ from pathlib import Path
 
 import psutil
 
+from stillwatch.actions.policy_file import SHIPPED
 from stillwatch.apps.gateway.app import Gateway
 from stillwatch.apps.gateway.bare import AllowAll, KeepNothing, bare_parts
 from stillwatch.apps.gateway.callers import Caller
@@ -205,6 +206,7 @@ def gateway(folder: Path, upstream: int, build: str) -> Iterator[Server]:
     (folder / "gateway.toml").write_text(f"""
 data = "data"
 secret = {{ file = "secret" }}
+policy = "{SHIPPED / "enforcing.yaml"}"
 [[upstreams]]
 name = "mock"
 url = "http://127.0.0.1:{upstream}"

@@ -37,6 +37,7 @@ class Echo:
     """An upstream that answers everything with the mark that it finds in it."""
 
     seen: Counter[str] = field(default_factory=Counter)
+    open: list[dict[str, Any]] = field(default_factory=list)  # headers of requests that are not answered yet
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         if scope["type"] == "lifespan":
@@ -44,17 +45,20 @@ class Echo:
                 kind = (await receive())["type"]
                 await send({"type": f"{kind}.complete"})
             return
+        told = {"headers": scope["headers"]}
+        self.open.append(told)
         body, more = b"", True
         while more:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
+        self.open.remove(told)
         mark = (MARK.findall(body) or [b"mark-none"])[0].decode()
         self.seen[mark] += 1
         usage = {"prompt_tokens": 3, "completion_tokens": 5, "input_tokens": 3, "output_tokens": 5}
-        told = json.dumps({"id": mark, "usage": usage}).encode()
-        head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(told))]
+        answer = json.dumps({"id": mark, "usage": usage}).encode()
+        head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": told})
+        await send({"type": "http.response.body", "body": answer})
 
 
 def request(mark: str, account: str = "alice", path: str = "/v1/chat/completions", more: str = "") -> bytes:

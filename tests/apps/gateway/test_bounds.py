@@ -43,8 +43,10 @@ def test_a_header_that_decides_may_be_there_once(gateway: Stack) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b'"x"', b"{}" + b"x", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b'{"model": NaN}'],
-    ids=["nothing", "half", "a list", "a text", "more than one", "no UTF-8", "deep lists", "deep objects", "NaN"],
+    [b"", b"{", b"[]", b'"x"', b"{}" + b"x", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b'{"model": NaN}',
+     b'{"model": "\xff\xfe"}'],
+    ids=["nothing", "half", "a list", "a text", "more than one", "no UTF-8", "deep lists", "deep objects", "NaN",
+         "no UTF-8 in a text"],
 )  # fmt: skip
 def test_what_is_no_json_object_is_refused_in_the_apis_own_shape(gateway: Stack, body: bytes) -> None:
     answer, told = ask(gateway.url, body)
@@ -57,7 +59,7 @@ def test_what_is_no_json_object_is_refused_in_the_apis_own_shape(gateway: Stack,
         {"messages": 5}, {"messages": {"role": 1}}, {"messages": [None, 3, {"role": "user", "content": {"x": []}}]},
         {"max_tokens": "many", "temperature": "hot", "n": -1, "stream": "yes"}, {"max_tokens": 10**400, "n": 2**63},
         {"tools": [1, {"function": 5}, {"function": {"name": {}}}]}, {"model": ["a"]}, {"thinking": 5},
-        {"system": [[[]]]}, {"temperature": 1e999},
+        {"system": [[[]]]}, {"temperature": 1e999}, {"temperature": 10**400},
     ],
 )  # fmt: skip
 def test_fields_of_a_wrong_kind_are_left_to_the_upstream(gateway: Stack, fields: dict[str, object]) -> None:

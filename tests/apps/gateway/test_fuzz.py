@@ -37,6 +37,7 @@ header_bytes = 8192
 [timeouts]
 request = 0.6
 client_idle = 1
+drain = 5
 [recording]
 slow_seconds = 60
 """
@@ -204,7 +205,7 @@ def gateway(folder: Path) -> Iterator[Fuzzed]:
             yield fuzzed
         finally:
             process.terminate()
-            process.join(20)
+            process.join(60)
             assert process.exitcode is not None, "it ends when it is told to"
             process.close()
 
@@ -240,9 +241,11 @@ def test_a_fuzzer_finds_no_crash_no_leak_no_smuggled_request_and_no_exchange_tha
         def fire(texts: list[list[bytes]]) -> None:
             fuzzed.send(texts)
 
+        echo = fuzzed.echo
         fuzzed.send([[request(mark(), more="connection: close\r\n")]] * 20)
         before = fuzzed.memory()
         fire()
+        wait_until(lambda: not echo.open, 30)  # nothing upstream outlives its client
         _interleaved(fuzzed)
         _still_serves(fuzzed)
         assert fuzzed.sent >= 1_000

@@ -125,6 +125,13 @@ def data() -> dict[str, dict[str, Any]]:
             "classes": {"framed": {"sent": 90, "matched": 3, "denied": 1}},
             "campaigns": {"G-failover": {"sent": 950, "refused": 940}},
         },
+        "gateway": {
+            "second": {"accounts": 40, "exchanges": 900, "leaked": 4, "decided_first": 40},
+            "innocent": {"accounts": 700, "exchanges": 9_000, "denied": 1},
+            "classes": {"framed": {"sent": 90, "denied": 1}},
+            "reasons": {"verify-continued-campaign": 896},
+            "kept": {"acknowledged": 9_900, "once": 9_900, "more": 0},
+        },
         "evasions": {
             "scenarios": ["a_reasoning"],
             "curves": {"cards": [point(0.0, 1.0), point(0.5, 0.7), point(1.0, 0.3)]},

@@ -80,8 +80,9 @@ class Clients:
 
     def _anthropic_call(self, row: Row, stream: bool) -> None:
         told = {"max_tokens": 1_024} | body_of(row) | {"stream": stream}
+        more = {name: told.pop(name) for name in ("temperature",) if name in told}  # no argument of the newest SDKs
         sdk = self._anthropic.with_options(api_key=self._keys[row["account_id"]], default_headers=_origin(row))
-        answer = sdk.messages.create(**told)
+        answer = sdk.messages.create(**told, extra_body=more)
         if stream:
             for _ in answer:
                 pass

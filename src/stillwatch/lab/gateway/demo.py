@@ -35,7 +35,7 @@ REQUEST = Request(
     20_000, 1_500, seed=321, split="report", scenarios=("b_agentic", "g_failover", "i_replay"), attack_share=1.0
 )
 FIRST, SECOND, INNOCENT = "first pool", "second pool", "innocents"
-PATIENCE = 70.0  # seconds for the watcher's first verdicts
+PATIENCE = 300.0  # seconds for the watcher's first verdicts; idle cores need a tenth of it
 SOME = 1_000  # rows of each party, which is more than it has time for
 AFTERWARDS = 8.0  # seconds that the first pool goes on after it was found
 SECOND_POOL = 15.0  # seconds of the second pool
@@ -102,7 +102,7 @@ def _play(stage: Stage, scene: Scene, past: Past, clients: Clients, truth: Truth
                 parties[name].start()
                 started.append(parties[name])
             scene.event("the first pool harvests, innocents work")
-            look = _looker(stage, scene, truth)
+            look = _looker(stage, scene, truth, started)
             look(PATIENCE, lambda: _refused(scene, FIRST) > 0)
             look(AFTERWARDS, lambda: False)
             scene.event(f"a person approves {stage.approve_suspensions()} suspensions of whole campaigns")
@@ -118,8 +118,10 @@ def _play(stage: Stage, scene: Scene, past: Past, clients: Clients, truth: Truth
             clients.close()
 
 
-def _looker(stage: Stage, scene: Scene, truth: Truth) -> Callable[[float, Callable[[], bool]], None]:
-    """Return what looks at the gateway twice a second, until something holds or time is over."""
+def _looker(
+    stage: Stage, scene: Scene, truth: Truth, parties: Sequence[Party]
+) -> Callable[[float, Callable[[], bool]], None]:
+    """Return what looks at the gateway twice a second, until something holds, a client fails, or time is over."""
     told = [0.0]
 
     def planted(campaign_id: str) -> str:
@@ -132,6 +134,9 @@ def _looker(stage: Stage, scene: Scene, truth: Truth) -> Callable[[float, Callab
         until = time.monotonic() + seconds
         while time.monotonic() < until and not holds():
             time.sleep(0.5)
+            for party in parties:
+                if party.error is not None:
+                    raise party.error
             scene.found(stage.campaigns(), planted)
             scene.delay = stage.delay()
             if time.monotonic() - told[0] >= LINE_EVERY:

@@ -7,6 +7,7 @@ and how the exchange is called, and a key names its account. `stillwatch gateway
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import replace
@@ -57,7 +58,8 @@ def find_key(key: str, now: int) -> Caller | None:
 
 
 def serve_gateway(config: Config, address: str) -> None:
-    """Serve one worker, until it is ended."""
+    """Serve one worker, until it is ended; only what is wrong with it is told."""
+    logging.getLogger("stillwatch").setLevel(logging.ERROR)
     make_server(ReplayGateway(config, replay_parts(config))).run(sockets=[bind(address)])
 
 

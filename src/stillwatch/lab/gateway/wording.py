@@ -92,11 +92,11 @@ def answer_to(path: str, told: Mapping[str, Any], stream: bool) -> bytes:
 
 def _message(told: Mapping[str, Any], thoughts: list[dict[str, str]], stream: bool) -> bytes:
     usage = {"input_tokens": told["in"], "output_tokens": told["out"]}
-    whole = {"id": "lab", "type": "message", "role": "assistant", "model": "lab", "stop_sequence": None}
+    whole: dict[str, Any] = {"id": "lab", "type": "message", "role": "assistant", "model": "lab", "stop_sequence": None}
     if not stream:
         text = {"type": "text", "text": "Yes."}
         return _json({**whole, "content": [*thoughts, text], "stop_reason": "end_turn", "usage": usage})
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None, "usage": usage}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Yes."}},
@@ -111,7 +111,9 @@ def _messages(row: Row, anthropic: bool) -> list[dict[str, Any]]:
     """As many turns as the log says; what was said before the last one it does not keep, so it is empty here."""
     handles = row.get("artefacts_in") or ()
     turns = min(max(row.get("turns") or 1, 2 if handles else 1), MOST_TURNS)
-    before = [{"role": "user" if (turns - at) % 2 else "assistant", "content": ""} for at in range(turns - 1)]
+    before: list[dict[str, Any]] = [
+        {"role": "user" if (turns - at) % 2 else "assistant", "content": ""} for at in range(turns - 1)
+    ]
     if handles:
         thoughts = [{"type": "thinking", "thinking": "", "signature": each} for each in handles]
         before[-1] |= {"content": thoughts} if anthropic else {"thinking_blocks": thoughts}

@@ -17,6 +17,8 @@ HANDLED = (  # words of answers that hold handles
     b'"redacted_thinking"',
     b'"response"',
 )
+# what `decode` raises at bytes of somebody else's
+BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 decode = msgspec.json.Decoder().decode
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -26,7 +28,7 @@ def parse_request(body: bytes) -> dict[str, Any]:
     """Return a request's JSON object; a Refused says what is wrong with it."""
     try:
         held = decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except BROKEN:
         held = _parse_slowly(body)
     if not isinstance(held, dict):
         raise Refused(400, "invalid_json", "The body of the request must be a JSON object.")
@@ -37,7 +39,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """Return the object that a body holds; an empty one for anything else."""
     try:
         held = decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except BROKEN:
         return as_object(body)
     return held if isinstance(held, dict) else {}
 
@@ -60,7 +62,7 @@ def usage_in(body: bytes) -> tuple[int | None, int | None]:
     """Return the tokens that an answer counts, in and out; None for what it does not."""
     try:
         told_in, told_out = tokens_of(_used(body).usage or {})
-    except (msgspec.DecodeError, RecursionError, TypeError, ValueError, AttributeError):
+    except (*BROKEN, TypeError, ValueError, AttributeError):
         return None, None
     return tokens(told_in), tokens(told_out)
 
@@ -71,7 +73,7 @@ def rewrite(body: bytes, asked: dict[str, Any], changes: dict[str, Any]) -> byte
         return body
     try:
         return _encode(_parts(body) | {name: msgspec.Raw(_encode(value)) for name, value in changes.items()})
-    except msgspec.DecodeError:  # JSON with lone surrogates: written anew as it was read
+    except BROKEN:  # JSON with lone surrogates: written anew as it was read
         return json.dumps({**asked, **changes}, ensure_ascii=False).encode("utf-8", "replace")
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from stillwatch.apps.gateway.apis.endpoints import CHAT, MESSAGES, RESPONSES, Endpoint
 from stillwatch.apps.gateway.apis.naming import Name
+from stillwatch.apps.gateway.apis.parsing import BROKEN
 from stillwatch.apps.gateway.apis.reading import tokens
 from stillwatch.ingest.adapters.conversation import handles_in, tokens_of
 
@@ -94,7 +95,7 @@ class Listener:
     def _take(self, told: bytes) -> None:
         try:
             event = decode(told)
-        except (msgspec.DecodeError, RecursionError):
+        except BROKEN:
             return
         if not isinstance(event, dict):
             return

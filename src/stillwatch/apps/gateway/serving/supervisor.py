@@ -32,7 +32,7 @@ BACKLOG = 2_048
 LOOK = 0.5  # seconds between two looks when nothing happens
 SOON, LATE = 0.5, 30.0  # seconds before a process that died is started again: doubled each time it dies young
 YOUNG = 10.0  # seconds
-START = 60.0  # seconds that a new worker may take until it serves
+START = 180.0  # seconds that a new worker may take until it serves: the first one ever compiles the sketches
 FAILED = 70  # exit status
 EXTRA = 10.0  # seconds beyond the drain before a process is killed
 
