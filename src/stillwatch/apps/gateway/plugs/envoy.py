@@ -25,14 +25,10 @@ from stillwatch.model import MissingDependency
 
 try:
     import grpc
-    from envoy.config.core.v3 import base_pb2
-    from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
-    from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
-    from google.rpc import code_pb2, status_pb2
+
+    from stillwatch.apps.gateway.plugs import envoy_messages as messages
 except ImportError as missing:
-    raise MissingDependency(
-        "Envoy's services need grpcio and xds-protos: pip install 'stillwatch[gateway]'"
-    ) from missing
+    raise MissingDependency("Envoy's services need grpcio and protobuf: pip install 'stillwatch[gateway]'") from missing
 
 logger = logging.getLogger("stillwatch.gateway")
 LENGTH = b"content-length"  # which Envoy sets itself
@@ -54,7 +50,7 @@ class Options:
     access_log: bool = True  # Envoy reports outcomes; without it an exchange is recorded when it is allowed
 
 
-class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
+class Authorization:
     """Answers `envoy.service.auth.v3.Authorization`."""
 
     def __init__(self, underway: Underway, options: Options) -> None:
@@ -118,46 +114,53 @@ def told_of(decision: Decision, arrival: Arrival) -> dict[str, str]:
 
 
 def _ok(orders: Mapping[str, str], told: Mapping[str, str]) -> Any:
-    answer = external_auth_pb2.OkHttpResponse(
-        headers=[_header(name, value) for name, value in orders.items()],
-        headers_to_remove=[name for name in OURS if name not in orders],
-    )
-    made = external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code_pb2.OK), ok_response=answer)
-    made.dynamic_metadata.update(told)
-    return made
+    answer = {
+        "headers": [_header(name, value) for name, value in orders.items()],
+        "headers_to_remove": [name for name in OURS if name not in orders],
+    }
+    return _told(messages.CheckResponse(status=_status(grpc.StatusCode.OK), ok_response=answer), told)
 
 
 def _denied(decision: Decision, arrival: Arrival) -> Any:
     said = refuse(decision, arrival.api, arrival.exchange_id)
-    headers = [_header(name.decode(), value.decode("latin-1")) for name, value in said.headers if name != LENGTH]
-    answer = external_auth_pb2.DeniedHttpResponse(headers=headers, body=said.body.decode())
-    answer.status.code = said.status
-    code = code_pb2.RESOURCE_EXHAUSTED if said.status == 429 else code_pb2.PERMISSION_DENIED
-    made = external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code), denied_response=answer)
-    made.dynamic_metadata.update(told_of(decision, arrival))
+    answer = {
+        "status": {"code": said.status},
+        "headers": [_header(name.decode(), value.decode("latin-1")) for name, value in said.headers if name != LENGTH],
+        "body": said.body.decode(),
+    }
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED if said.status == 429 else grpc.StatusCode.PERMISSION_DENIED
+    made = messages.CheckResponse(status=_status(code), denied_response=answer)
+    return _told(made, told_of(decision, arrival))
+
+
+def _status(code: Any) -> dict[str, int]:
+    return {"code": code.value[0]}
+
+
+def _told(made: Any, told: Mapping[str, str]) -> Any:
+    for name, value in told.items():
+        made.dynamic_metadata.fields[name].string_value = value
     return made
 
 
-def _header(name: str, value: str) -> Any:
-    held = base_pb2.HeaderValue(key=name, value=value)
-    overwrite = base_pb2.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
-    return base_pb2.HeaderValueOption(header=held, append_action=overwrite)
+def _header(name: str, value: str) -> dict[str, Any]:
+    return {"header": {"key": name, "value": value}, "append_action": messages.OVERWRITE_IF_EXISTS_OR_ADD}
 
 
-class AccessLogs(als_pb2_grpc.AccessLogServiceServicer):
+class AccessLogs:
     """Answers `envoy.service.accesslog.v3.AccessLogService`: an exchange is recorded with the status it ended with."""
 
     def __init__(self, underway: Underway) -> None:
         self._underway = underway
         self.counts: Counter[str] = Counter()
 
-    async def StreamAccessLogs(self, messages: AsyncIterator[Any], context: Any) -> Any:
+    async def StreamAccessLogs(self, reports: AsyncIterator[Any], context: Any) -> Any:
         """Take entries until Envoy ends the stream."""
         del context
-        async for message in messages:
+        async for message in reports:
             for entry in message.http_logs.log_entry:
                 self._take(entry)
-        return als_pb2.StreamAccessLogsResponse()
+        return messages.StreamAccessLogsResponse()
 
     def _take(self, entry: Any) -> None:
         told = entry.common_properties.metadata.filter_metadata
@@ -170,11 +173,33 @@ class AccessLogs(als_pb2_grpc.AccessLogServiceServicer):
 
     def _unguarded(self, entry: Any) -> None:
         """Count what passed without a decision, as Envoy lets it with `failure_mode_allow` while we are down."""
-        method = base_pb2.RequestMethod.Name(entry.request.request_method)
-        if asks(method, entry.request.path) and entry.response.response_code.value < 400:
+        if asks(_method(entry), entry.request.path) and entry.response.response_code.value < 400:
             self.counts["unguarded"] += 1
             self._underway.counts["unguarded"] += 1
             logger.warning("Envoy let request %s pass without a decision", entry.request.request_id)
+
+
+def _method(entry: Any) -> str:
+    place = entry.request.request_method
+    return messages.METHODS[place] if 0 <= place < len(messages.METHODS) else ""
+
+
+def _handlers(underway: Underway, options: Options) -> tuple[Any, ...]:
+    """Return what answers both services' calls."""
+    check = grpc.unary_unary_rpc_method_handler(
+        Authorization(underway, options).Check,
+        request_deserializer=messages.CheckRequest.FromString,
+        response_serializer=messages.CheckResponse.SerializeToString,
+    )
+    stream = grpc.stream_unary_rpc_method_handler(
+        AccessLogs(underway).StreamAccessLogs,
+        request_deserializer=messages.StreamAccessLogsMessage.FromString,
+        response_serializer=messages.StreamAccessLogsResponse.SerializeToString,
+    )
+    return (
+        grpc.method_handlers_generic_handler(messages.AUTHORIZATION, {"Check": check}),
+        grpc.method_handlers_generic_handler(messages.ACCESS_LOG, {"StreamAccessLogs": stream}),
+    )
 
 
 async def serve(underway: Underway, address: str, options: Options) -> tuple[Any, int]:
@@ -183,8 +208,7 @@ async def serve(underway: Underway, address: str, options: Options) -> tuple[Any
     Stop it with `await server.stop(grace)`, then close what is under way.
     """
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", LARGEST)])
-    external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(underway, options), server)
-    als_pb2_grpc.add_AccessLogServiceServicer_to_server(AccessLogs(underway), server)
+    server.add_generic_rpc_handlers(_handlers(underway, options))
     port = server.add_insecure_port(address)
     await server.start()
     return server, port
