@@ -41,7 +41,7 @@ drain = 5
 [recording]
 slow_seconds = 60
 """
-AT_ONCE, ROUNDS = 24, 50  # 1,200 requests
+AT_ONCE, ROUNDS = 8, 150  # 1,200 requests
 GROWTH = 64 << 20  # bytes
 numbers = count(1)
 CONFLICTS = (
