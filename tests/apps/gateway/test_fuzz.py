@@ -75,7 +75,7 @@ FIELDS = ("messages", "input", "prompt", "system", "tools", "max_tokens", "n", "
 
 
 def mark(account: str = "alice") -> str:
-    return f"mark-{account}-{next(numbers)}"
+    return f"mark-{account}-{next(numbers):06d}"  # of one length: what hypothesis draws must not depend on it
 
 
 def hidden(account: str) -> bytes:
