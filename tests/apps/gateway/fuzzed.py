@@ -96,6 +96,8 @@ def send_all(address: tuple[str, int], texts: list[list[bytes]]) -> list[bytes]:
             return await asyncio.wait_for(reading, PATIENCE)
         except ConnectionError:
             return b""
+        except TimeoutError:
+            raise AssertionError(f"neither answered nor closed: {b''.join(pieces)[:400]!r}") from None
         finally:
             writer.close()
 
