@@ -184,31 +184,14 @@ def _method(entry: Any) -> str:
     return messages.METHODS[place] if 0 <= place < len(messages.METHODS) else ""
 
 
-def _handlers(underway: Underway, options: Options) -> tuple[Any, ...]:
-    """Return what answers both services' calls."""
-    check = grpc.unary_unary_rpc_method_handler(
-        Authorization(underway, options).Check,
-        request_deserializer=messages.CheckRequest.FromString,
-        response_serializer=messages.CheckResponse.SerializeToString,
-    )
-    stream = grpc.stream_unary_rpc_method_handler(
-        AccessLogs(underway).StreamAccessLogs,
-        request_deserializer=messages.StreamAccessLogsMessage.FromString,
-        response_serializer=messages.StreamAccessLogsResponse.SerializeToString,
-    )
-    return (
-        grpc.method_handlers_generic_handler(messages.AUTHORIZATION, {"Check": check}),
-        grpc.method_handlers_generic_handler(messages.ACCESS_LOG, {"StreamAccessLogs": stream}),
-    )
-
-
 async def serve(underway: Underway, address: str, options: Options) -> tuple[Any, int]:
     """Start both services on an address (`127.0.0.1:9191`, `unix:/run/stillwatch.sock`); return server and port.
 
     Stop it with `await server.stop(grace)`, then close what is under way.
     """
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", LARGEST)])
-    server.add_generic_rpc_handlers(_handlers(underway, options))
+    check, stream = Authorization(underway, options).Check, AccessLogs(underway).StreamAccessLogs
+    server.add_generic_rpc_handlers(messages.handlers(check, stream))
     port = server.add_insecure_port(address)
     await server.start()
     return server, port

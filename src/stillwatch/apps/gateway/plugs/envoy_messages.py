@@ -7,13 +7,14 @@ generated code of Envoy's that the same process may hold.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 PACKAGE = "stillwatch.envoy"
-AUTHORIZATION = "envoy.service.auth.v3.Authorization"  # Check
-ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"  # StreamAccessLogs
+AUTHORIZATION, ACCESS_LOG = "envoy.service.auth.v3.Authorization", "envoy.service.accesslog.v3.AccessLogService"
 OVERWRITE_IF_EXISTS_OR_ADD = 2  # HeaderValueOption.HeaderAppendAction, envoy/config/core/v3/base.proto
 METHODS = ("", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")  # RequestMethod, 0 to 9
 
@@ -131,3 +132,21 @@ def _message(name: str) -> Any:
 CheckRequest, CheckResponse = _message("CheckRequest"), _message("CheckResponse")
 StreamAccessLogsMessage = _message("StreamAccessLogsMessage")
 StreamAccessLogsResponse = _message("StreamAccessLogsResponse")
+
+
+def handlers(check: Callable[..., Any], stream: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return what lets a gRPC server answer Envoy's two calls, each with a function of message and context."""
+    checks = grpc.unary_unary_rpc_method_handler(
+        check,
+        request_deserializer=CheckRequest.FromString,
+        response_serializer=CheckResponse.SerializeToString,
+    )
+    streams = grpc.stream_unary_rpc_method_handler(
+        stream,
+        request_deserializer=StreamAccessLogsMessage.FromString,
+        response_serializer=StreamAccessLogsResponse.SerializeToString,
+    )
+    return (
+        grpc.method_handlers_generic_handler(AUTHORIZATION, {"Check": checks}),
+        grpc.method_handlers_generic_handler(ACCESS_LOG, {"StreamAccessLogs": streams}),
+    )
