@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from stillwatch.apps.gateway.apis.errors import Refused
-from stillwatch.apps.gateway.apis.fields import own_fields
+from stillwatch.apps.gateway.apis.fields import read_own
 from stillwatch.ingest.adapters.base import OTHER_SHAPE, Row
-from stillwatch.ingest.adapters.conversation import read_answer, read_request
+from stillwatch.ingest.adapters.conversation import read_answer
 
 Name = Callable[[str], str]
 MOST = 2**31 - 1  # of a number that a client names; what is more means nothing
@@ -56,10 +56,7 @@ def read_asked(body: dict[str, Any], name: Name, endpoint: str = "") -> Row:
 
     Only the fields count that the endpoint reads: the upstream answers those, whatever else stands beside them.
     """
-    try:
-        row = read_request(own_fields(body, endpoint), name)
-    except OTHER_SHAPE:
-        return NOTHING
+    row = read_own(body, endpoint, name)
     for column in ("max_tokens", "n"):
         if column in row and not _counts(row[column]):
             del row[column]

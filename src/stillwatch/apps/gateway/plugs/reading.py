@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from stillwatch.apps.gateway.apis.fields import own_fields
+from stillwatch.apps.gateway.apis.fields import read_own
 from stillwatch.apps.gateway.plugs.paths import place_of
 from stillwatch.apps.gateway.seams import Arrival
-from stillwatch.ingest.adapters.base import OTHER_SHAPE, name_key
-from stillwatch.ingest.adapters.conversation import read_request
+from stillwatch.ingest.adapters.base import name_key
 
 ANONYMOUS = "anonymous"
 KEYS = ("x-api-key", "api-key")
@@ -50,10 +49,7 @@ def read_body(api: str, endpoint: str, body: bytes) -> Mapping[str, Any]:
 
 def fields_of(held: Mapping[str, Any], endpoint: str) -> Mapping[str, Any]:
     """Return fields of an `Arrival` out of a parsed body. Only what the endpoint reads counts: a decoy does not."""
-    try:
-        row = read_request(own_fields(held, endpoint))
-    except OTHER_SHAPE:
-        row = {}
+    row = read_own(held, endpoint)
     return {name: value for name, value in ((name, TAKES[name](row.get(name))) for name in TAKES) if value is not None}
 
 
