@@ -20,6 +20,7 @@ from stillwatch.apps.gateway.serving.worker import make_server
 from stillwatch.apps.gateway.settings import load_config
 
 MARK = re.compile(rb"mark-(?:alice|bob|hidden)-\d+")
+MODEL = re.compile(rb'"model": "(mark-(?:alice|bob|hidden)-\d+)"')
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 KEYS = {f"sk-sw-{name}": Caller(name, f"key-{name}") for name in ("alice", "bob")}
 PATIENCE = 15.0
@@ -34,7 +35,7 @@ def serve(path: Path, address: str) -> None:
 
 @dataclass
 class Echo:
-    """An upstream that answers everything with the mark that it finds in it."""
+    """An upstream that answers everything with the mark that it finds as its model."""
 
     seen: Counter[str] = field(default_factory=Counter)
     open: list[dict[str, Any]] = field(default_factory=list)  # headers of requests that are not answered yet
@@ -52,7 +53,7 @@ class Echo:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
         self.open.remove(told)
-        mark = (MARK.findall(body) or [b"mark-none"])[0].decode()
+        mark = (MODEL.findall(body) or [b"mark-none"])[0].decode()
         self.seen[mark] += 1
         usage = {"prompt_tokens": 3, "completion_tokens": 5, "input_tokens": 3, "output_tokens": 5}
         answer = json.dumps({"id": mark, "usage": usage}).encode()

@@ -20,6 +20,8 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("/v1/chat/completions", "chat.completions", {"prompt": DECOY, "messages": SAID, "max_output_tokens": 3}),
     ("/v1/chat/completions", "chat.completions", {"messages": [{**SAID[0], "text": DECOY}]}),
     ("/v1/chat/completions", "chat.completions", {"messages": [{"text": DECOY, "value": DECOY, **SAID[0]}]}),
+    ("/v1/responses", "responses", {"previous_response_id": 5, "input": ASKED}),
+    ("/v1/chat/completions", "chat.completions", {"messages": SAID, "tools": "[" * 30_000}),
     ("/v1/messages", "messages", {"messages": SAID, "input": HARMLESS, "prompt": DECOY, "instructions": DECOY}),
     ("/v1/messages", "messages", {"messages": [
         {"role": "user", "content": [{"type": "text", "content": DECOY, "text": ASKED}], "parts": HARMLESS}

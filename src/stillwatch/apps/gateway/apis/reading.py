@@ -9,14 +9,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stillwatch.apps.gateway.apis.fields import own_fields
+from stillwatch.apps.gateway.apis.fields import read_own
 from stillwatch.apps.gateway.apis.naming import Name
 from stillwatch.apps.gateway.seams import Outcome
 from stillwatch.ingest.adapters.base import OTHER_SHAPE, Row
-from stillwatch.ingest.adapters.conversation import read_answer, read_request
+from stillwatch.ingest.adapters.conversation import read_answer
 
 MOST = 2**31 - 1  # of a number that a client names; what is more means nothing
 NOTHING: Row = {}
+CHAT = "chat.completions"
 
 
 def parse_leniently(body: bytes) -> Any:
@@ -41,12 +42,8 @@ def as_object(body: bytes) -> dict[str, Any]:
 
 def read_asked(body: Mapping[str, Any], endpoint: str, name: Name) -> Row:
     """Return what a request says, of values that are what they should be; nothing of what is not."""
-    body = own_fields(body, endpoint)
-    try:
-        row = read_request(body, name)
-    except OTHER_SHAPE:
-        return NOTHING
-    if body.get("max_completion_tokens") is not None:  # where both are there, servers heed this one
+    row = read_own(body, endpoint, name)
+    if endpoint == CHAT and body.get("max_completion_tokens") is not None:  # servers heed this one before the other
         row["max_tokens"] = body["max_completion_tokens"]
     for column in ("max_tokens", "n"):
         if column in row and not _counts(row[column]):
