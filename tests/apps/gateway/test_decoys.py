@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stillwatch.apps.gateway.plugs.reading import fields_of
+from stillwatch.apps.gateway.apis.reading import read_asked
 from tests.apps.gateway.running import Stack
 from tests.apps.gateway.test_relay import ask
 
@@ -38,5 +38,5 @@ def test_the_field_that_the_endpoint_answers_is_judged(
     (arrival,) = gateway.parts.arrivals
     assert (arrival.endpoint, arrival.prompt, arrival.system_prompt) == (endpoint, ASKED, None)
     assert arrival.max_tokens is None, "a limit that the endpoint does not read limits nothing"
-    plugged = fields_of(body, endpoint)
+    plugged = read_asked(body, endpoint, str)
     assert (plugged["prompt"], plugged.get("system_prompt"), plugged.get("max_tokens")) == (ASKED, None, None)
