@@ -48,6 +48,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "spark.ui.enabled": "false",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.local.dir": str(folder / "local"),
+        # every query runs once, on few rows: compiling it well costs more than running it
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.codegen.wholeStage": "false",  # the cluster of tests/e2e/test_spark.py has it on
     }
     session = open_session("local[2]", conf, folder / "spark.log")
     yield session.spark

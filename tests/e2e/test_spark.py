@@ -44,7 +44,9 @@ import stillwatch as sw
 from pyspark.sql import SparkSession
 master, port, traffic, out = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
 conf = {"spark.ui.port": port, "spark.sql.shuffle.partitions": "4", "spark.executor.memory": "700m",
-        "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.log.level": "ERROR"}
+        "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.log.level": "ERROR",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 builder = SparkSession.builder.master(master)
 for name, value in conf.items():
     builder = builder.config(name, value)

@@ -22,10 +22,16 @@ def out() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
+    others = [logging.getLogger(name) for name in ("stillwatch.gateway", "uvicorn.error", "uvicorn.access")]
+    levels = [each.level for each in others]
+    for each in others:  # a server that ran in this process before has quietened some
+        each.setLevel(logging.NOTSET)
     configure("debug", stream)
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
+    for each, before in zip(others, levels, strict=True):
+        each.setLevel(before)
 
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:
