@@ -46,7 +46,7 @@ SEEN_SLOTS = 4096  # > 2 × MAX_TOKENS: the set of one prompt's buckets never fi
 
 
 @njit(nogil=True, cache=True)
-def _shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
+def shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
     """Hash the shingles of start, tokens, end; return how many. Start and end marks make a frame at either end known.
 
     A shingle with fewer than two words, or of one word again and again, is 0 and counts as nothing: a matrix and a list
@@ -89,7 +89,7 @@ def _count(buffers, times, tables, key, sketch):  # type: ignore[no-untyped-def]
             continue
         often = times[row] if times.size else np.int64(1)
         tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
-        length = _shingle(padded, tokens, key, hashes)
+        length = shingle(padded, tokens, key, hashes)
         fresh = 0
         for at in range(length):
             if hashes[at] == 0:
@@ -417,7 +417,7 @@ def _key_rows(buffers, tables, key, sketch, out):  # type: ignore[no-untyped-def
         if not valid[row]:
             continue
         tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
-        length = _shingle(padded, tokens, key, hashes)
+        length = shingle(padded, tokens, key, hashes)
         for at in range(length):
             counts[at] = counters[np.int64(hashes[at] >> shift)] - load if hashes[at] != 0 else 0
         frame = _find_frame(counts, length, threshold, slack)
