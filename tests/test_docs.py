@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -47,16 +48,23 @@ def first_cells(text: str) -> list[str]:
 
 def commands() -> dict[str, set[str]]:
     """Each command, and its long options."""
-    found = {}
+    found: dict[str, set[str]] = {}
     for program, app in (("stillwatch", cli.app), ("stillwatch-lab", lab_cli.app)):
-        for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-            options = (opt for each in command.params for opt in (*each.opts, *each.secondary_opts))
-            found[f"{program} {name}"] = {opt for opt in options if opt.startswith("--")}
+        found |= options_of(program, get_command(app))
     return found
 
 
+def options_of(name: str, command: Any) -> dict[str, set[str]]:
+    """The long options of a command, or of each command of a group."""
+    if hasattr(command, "commands"):
+        parts = [options_of(f"{name} {each}", inner) for each, inner in command.commands.items()]
+        return {each: options for part in parts for each, options in part.items()}
+    options = (opt for each in command.params for opt in (*each.opts, *each.secondary_opts))
+    return {name: {opt for opt in options if opt.startswith("--")}}
+
+
 def test_every_command_is_documented_and_no_other() -> None:
-    documented = re.findall(r"^## `(stillwatch[\w-]* [\w-]+)`$", read("reference/cli.md"), re.M)
+    documented = re.findall(r"^## `(stillwatch[\w-]*(?: [\w-]+)+)`$", read("reference/cli.md"), re.M)
     assert sorted(documented) == sorted(commands())
 
 

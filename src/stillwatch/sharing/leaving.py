@@ -25,10 +25,9 @@ from stillwatch.signals.roster import ROSTER
 from stillwatch.sketch.fingerprints import Fingerprint
 from stillwatch.sketch.intent import CAPABILITIES
 
-# From which level on a field may leave, and whether only where it is asked for by name.
+# From which level on a field may leave, and whether only where it is asked for by name. That there is a campaign, when
+# (by the hour) and how sure that is are not fields: without them there is nothing to share.
 FIELDS: Mapping[str, tuple[Tlp, bool]] = {
-    "verdict": (Tlp.CLEAR, False),
-    "period": (Tlp.CLEAR, False),
     "capabilities": (Tlp.CLEAR, False),
     "techniques": (Tlp.CLEAR, False),
     "volumes": (Tlp.GREEN, False),
