@@ -48,7 +48,7 @@ EXTENSIONS = {
     CAPABILITY: Extension("LLM capability", "A capability of a model that a campaign seeks.", "new-sdo",
                           "x-stillwatch-llm-capability"),
     EVIDENCE: Extension("stillwatch evidence",
-                        "How sure the producer is and by which signals: Admiralty pair and bits.",
+                        "How sure the producer is of a campaign, an indicator or a link: Admiralty pair and bits.",
                         "property-extension", "campaign"),
     STATISTICS: Extension("Exchange statistics", "How large a campaign is, in rounded numbers.", "property-extension",
                           "campaign"),
