@@ -111,7 +111,7 @@ def _indicator(one: Mapping[str, Any]) -> dict[str, Any] | None:
     if read is None:
         return None
     kind, value = read
-    name = "ja4-plus" if kind is Kind.CLIENT and JA4.fullmatch(value) else TYPES[kind]
+    name = "other" if JA4.fullmatch(value) else TYPES[kind]  # MISP has a type for JA3 alone
     end = one.get("valid_until", "never")
     comment = (
         f"{one.get('name', kind.value)}; until {end}; confidence {one.get('confidence', 'not given')}; {one['id']}"

@@ -148,7 +148,7 @@ def _who(author: Author, leaving: Leaving, campaign: Json) -> list[Json]:
 def _hypothesis(author: Author, one: PublicHypothesis, about: tuple[str, Json]) -> list[Json]:
     kind, thing = about
     name = one.name or ""
-    more = {"threat_actor_types": ["competitor"]} if kind == "threat-actor" else {"goals": ["resell access to models"]}
+    more = {"threat_actor_types": ["unknown"]} if kind == "threat-actor" else {"goals": ["resell access to models"]}
     actor = author.keep(
         kind, one.role, name, name=name if one.published else f"Unnamed {one.role} {name}", **more,
         description=f"A hypothesis about a {one.role}; how likely it is stands on each link to it.",
