@@ -23,7 +23,7 @@ def test_everything_leaves_on_terms_that_open_everything() -> None:
     leaving = decide(case(), terms(), SECRET)
     assert kinds(leaving) == {kind.value for kind in Kind}
     assert not leaving.withheld
-    assert len(leaving.accounts) == 82
+    assert len(leaving.accounts) == 12
 
 
 @pytest.mark.parametrize("verdict", [VerdictKind.SUSPECT, VerdictKind.WATCH, VerdictKind.CLEAR])

@@ -14,7 +14,12 @@ Objects = dict[str, Json]  # by id
 
 def stamp(moment: dt.datetime) -> str:
     """Return a moment as STIX writes it."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def _version(moment: dt.datetime) -> str:
+    """Return a moment as `created` and `modified` are written: to the millisecond."""
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
 def common(kind: str, *identity: str, **held: object) -> Json:
@@ -49,8 +54,8 @@ class Author:
             "spec_version": "2.1",
             "id": derived(kind, self.producer, self.level.value, *identity),
             "created_by_ref": self.identity,
-            "created": stamp(self.since),
-            "modified": stamp(max(self.since, self.until)),
+            "created": _version(self.since),
+            "modified": _version(max(self.since, self.until)),
             **{name: value for name, value in held.items() if value not in (None, "", [], {})},
             "object_marking_refs": [MARKINGS[self.level]],
         }

@@ -42,7 +42,7 @@ def _strict(text: str) -> Iterator[Problem]:
         from stix2validator import ValidationOptions, validate_string
     except ImportError:
         raise MissingDependency("validation needs stix2-validator: pip install 'stillwatch[sharing]'") from None
-    options = ValidationOptions(version="2.1", strict=True, enforce_refs=True, schema_dir=str(SCHEMAS), no_cache=True)
+    options = ValidationOptions(version="2.1", strict=True, enforce_refs=True, schema_dir=str(SCHEMAS))
     result = validate_string(text, options)
     results = result if isinstance(result, list) else [result]
     for each in results:
