@@ -27,7 +27,7 @@ from stillwatch.sharing.leaving import decide
 from stillwatch.sharing.terms import Producer, Terms
 from stillwatch.sketch.fingerprints import SCHEME, Fingerprint, Matcher
 
-EXCHANGES, ACCOUNTS = 120_000, 4_000
+EXCHANGES, ACCOUNTS = 60_000, 3_000
 TIMED = 50_000
 TERMS = Terms(Producer("benchmark"))
 

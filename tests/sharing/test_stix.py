@@ -12,7 +12,7 @@ import pytest
 from stillwatch.sharing.atlas import CASE_STUDY
 from stillwatch.sharing.case import Kind
 from stillwatch.sharing.checking import check
-from stillwatch.sharing.extensions import CAPABILITY, EXTENSIONS, SCHEMAS, STATISTICS, TEMPLATE, TLS, schema
+from stillwatch.sharing.extensions import CAPABILITY, EXTENSIONS, STATISTICS, TEMPLATE, TLS, schema
 from stillwatch.sharing.ids import observable
 from stillwatch.sharing.leaving import decide
 from stillwatch.sharing.stix import bundle
