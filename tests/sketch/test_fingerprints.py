@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.model import UsageError
-from stillwatch.sketch.fingerprints import LEAST, MOST, Draft, Fingerprint, Matcher, draft
+from stillwatch.sketch.fingerprints import CROWD, LEAST, MOST, Draft, Fingerprint, Matcher, draft
 from stillwatch.sketch.templates import SHINGLE_TOKENS
 
 FRAME = (
@@ -115,3 +115,12 @@ def test_no_fingerprints_match_nothing() -> None:
     assert (Matcher([]).match(pa.array(prompts(3))).which == -1).all()
     assert draft(pa.array([], pa.string()), np.zeros(0, np.int64), 5) == []
     assert Draft((), (), 0, np.zeros(0, np.int64)).settle(frozenset()) is None
+
+
+def test_a_feed_of_fingerprints_that_all_share_a_value_is_passed_over_and_spoils_no_other_row() -> None:
+    (one,) = make(prompts())
+    crowd = [Fingerprint(tuple(sorted({*one.values[:3], at}))) for at in range(1, 2_001)]
+    found = Matcher([*crowd, one]).match(pa.array([*prompts(3), "nothing of it", *prompts(3)])).which.tolist()
+    assert found == [2_000] * 3 + [-1] + [2_000] * 3  # by the values that are left
+    alone = Matcher([*crowd[: CROWD - 1], one]).match(pa.array([*prompts(3), "nothing of it"])).which.tolist()
+    assert alone == [CROWD - 1] * 3 + [-1]

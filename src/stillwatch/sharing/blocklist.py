@@ -58,14 +58,14 @@ def _moment(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def _nginx(listed: list[Entry], _: dt.datetime) -> str:
+def _nginx(listed: list[Entry], _now: dt.datetime) -> str:
     lines = [f"deny {one.network};  # until {one.until:%Y-%m-%dT%H:%MZ}, {one.indicator}" for one in listed]
     return "\n".join(
         ["# include in http, server or location; nginx does not expire: write the list anew daily", *lines]
     )
 
 
-def _envoy(listed: list[Entry], _: dt.datetime) -> str:
+def _envoy(listed: list[Entry], _now: dt.datetime) -> str:
     """An HTTP filter of Envoy's, as YAML: role-based access control that denies these addresses."""
     head = [
         "# an entry of http_filters, before the router; Envoy does not expire: write the list anew daily",

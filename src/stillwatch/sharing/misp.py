@@ -61,7 +61,7 @@ def flatten(told: Mapping[str, Any], text: str) -> tuple[dict[str, Any], Losses]
         raise MissingDependency("MISP events need pymisp: pip install 'stillwatch[sharing]'") from None
     event = MISPEvent()
     level = _level(told)
-    report = next((one for one in told["objects"] if one["type"] == "report"), {})
+    report: Mapping[str, Any] = next((one for one in told["objects"] if one["type"] == "report"), {})
     event.uuid = _uuid(told["id"])
     event.info = report.get("name", "stillwatch bundle")
     event.date = str(report.get("published", report.get("created", "1970-01-01")))[:10]

@@ -118,5 +118,5 @@ def _own(kind: str, held: Json, extension: str) -> Json:
 def _connection(endpoint: str, protocols: list[str], extensions: Json) -> list[Json]:
     far = _sco("domain-name", {"value": endpoint})
     ports = {"src_port": 0, "dst_port": 443}  # 0: not told; the strict reading wants both
-    held = {"dst_ref": far["id"], **ports, "protocols": protocols, "extensions": extensions}
+    held: Json = {"dst_ref": far["id"], **ports, "protocols": protocols, "extensions": extensions}
     return [far, _sco("network-traffic", held)]

@@ -9,6 +9,8 @@ words in a row can confirm the guess, which is its limit (docs/why/051-a-fingerp
 
 from __future__ import annotations
 
+import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,9 +26,10 @@ from stillwatch.sketch.text import MAX_TOKENS, Hashes, SketchKey, tables, text_b
 PUBLIC = SketchKey.from_secret(b"stillwatch public template fingerprint 1")
 SCHEME = "stillwatch-frame-1"  # the seed above, shingles of four tokens as sketch.templates makes them, 32 bits each
 SUPPORT = 0.95  # share of a template's exchanges that have a shingle of its frame; the rest are typos and cut prompts
-MOST, LEAST = 32, 6  # values of a fingerprint: enough to lose some, and too few to be met by chance
+MOST, LEAST = 32, 4  # values of a fingerprint: enough to lose some, and too many to be met by chance
 CONTAINED = 0.7  # share of the values that a prompt must have; a frame that was shortened or rephrased has fewer
 LOG2_COUNTERS = 22
+CROWD = 64  # fingerprints that may share a value: one that more have is a phrase, or a feed made to slow us down
 
 Words = npt.NDArray[np.uint32]
 
@@ -72,16 +75,14 @@ class Draft:
     rows: npt.NDArray[np.int64] = field(repr=False, compare=False)  # of the prompts that were given
 
     def settle(self, popular: frozenset[int]) -> Fingerprint | None:
-        """Keep the smallest hashes that do not overlap and are not popular; None if too few are left."""
+        """Keep as many as do not overlap and are not popular, of more than MOST the smallest; None if too few."""
         chosen: list[int] = []
-        taken: list[int] = []
-        for value, place in sorted(zip(self.values, self.places, strict=True)):
-            if value not in popular and all(abs(place - other) >= SHINGLE_TOKENS for other in taken):
+        free = 0  # the first place that does not overlap with one taken
+        for place, value in sorted(zip(self.places, self.values, strict=True)):
+            if value not in popular and place >= free:
                 chosen.append(value)
-                taken.append(place)
-            if len(chosen) == MOST:
-                break
-        return Fingerprint(tuple(sorted(chosen))) if len(chosen) >= LEAST else None
+                free = place + SHINGLE_TOKENS
+        return Fingerprint(tuple(sorted(chosen)[:MOST])) if len(chosen) >= LEAST else None
 
 
 @njit(nogil=True, cache=True)
@@ -145,11 +146,10 @@ def _room(size: int) -> tuple[npt.NDArray[np.int64], Words, npt.NDArray[np.int64
 def _look_up(buffers, tables, key, table, out):  # type: ignore[no-untyped-def]
     """For each prompt the fingerprint that it has the largest share of, if it has enough; and count values met."""
     data, offsets, valid = buffers
-    slots, owners, seen, needed, sizes = table
-    which, hits, met = out
+    slots, owners, seen, needed, sizes, salt, shift = table
+    which, hits, met, score, touched = out
     padded, exact = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 1, np.uint64)
     hashes = np.empty(MAX_TOKENS + 2, np.uint64)
-    score, touched = np.zeros(needed.size, np.int32), np.empty(needed.size, np.int64)
     mask = slots.size - 1
     for row in range(valid.size):
         which[row], hits[row] = -1, 0
@@ -159,10 +159,10 @@ def _look_up(buffers, tables, key, table, out):  # type: ignore[no-untyped-def]
         near = 0
         for at in range(shingle(padded, tokens, key, hashes)):
             value = np.int64(hashes[at] >> np.uint64(32))
-            slot = value & mask
+            slot = np.int64((np.uint64(value) * salt) >> shift)
             while owners[slot] >= 0:
-                if slots[slot] == value and seen[slot] != row and hashes[at] != 0:
-                    seen[slot] = row
+                if slots[slot] == value and seen[slot] != row + 1 and hashes[at] != 0:
+                    seen[slot] = row + 1
                     met[slot] += 1
                     owner = owners[slot]
                     if score[owner] == 0:
@@ -192,11 +192,14 @@ class Matcher:
 
     def __init__(self, fingerprints: Sequence[Fingerprint]) -> None:
         self.fingerprints = tuple(fingerprints)
+        shared = Counter(value for one in self.fingerprints for value in one.values)
         entries = [(value, at) for at, one in enumerate(self.fingerprints) for value in one.values]
-        size = 1 << max(10, (4 * len(entries)).bit_length())
+        entries = [(value, at) for value, at in entries if shared[value] <= CROWD]
+        bits = max(10, (4 * len(entries)).bit_length())
+        size, self._salt, self._shift = 1 << bits, secrets.randbits(64) | 1, 64 - bits  # salt: nobody can aim at a slot
         self._slots, self._owners = np.zeros(size, np.int64), np.full(size, -1, np.int64)
         for value, owner in entries:
-            slot = value & (size - 1)
+            slot = (value * self._salt % 2**64) >> self._shift
             while self._owners[slot] >= 0:
                 slot = (slot + 1) & (size - 1)
             self._slots[slot], self._owners[slot] = value, owner
@@ -216,7 +219,9 @@ class Matcher:
     def _run(self, prompts: pa.Array | pa.ChunkedArray) -> tuple[Matches, npt.NDArray[np.int64]]:
         buffers = text_buffers(prompts)
         found = Matches(np.empty(buffers.valid.size, np.int32), np.empty(buffers.valid.size, np.int32))
-        seen, met = np.full(self._slots.size, -1, np.int64), np.zeros(self._slots.size, np.int64)
-        table = (self._slots, self._owners, seen, self._needed, self._sizes)
-        _look_up(buffers, tables(), PUBLIC.words(), table, (found.which, found.hits, met))
+        seen, met = np.zeros(self._slots.size, np.int64), np.zeros(self._slots.size, np.int64)  # zeros cost no time
+        score, touched = np.zeros(len(self.fingerprints), np.int32), np.empty(len(self.fingerprints), np.int64)
+        salt, shift = np.uint64(self._salt), np.uint64(self._shift)
+        table = (self._slots, self._owners, seen, self._needed, self._sizes, salt, shift)
+        _look_up(buffers, tables(), PUBLIC.words(), table, (found.which, found.hits, met, score, touched))
         return found, met
