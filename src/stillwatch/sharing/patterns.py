@@ -87,7 +87,7 @@ def observables(kind: Kind, value: str, endpoint: str, key_id: str | None = None
             }
             return _connection(endpoint, ["tcp", "http"], {"http-request-ext": request})
         case Kind.PAYMENT:
-            held = {"hmac_sha256": value, "hmac_key_id": key_id or ""}
+            held: Json = {"hmac_sha256": value, "hmac_key_id": key_id or ""}
             return [_own("x-stillwatch-payment-instrument", held, PAYMENT)]
         case Kind.TEMPLATE:
             read = Fingerprint.parse(value)
