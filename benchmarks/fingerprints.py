@@ -1,7 +1,8 @@
 """What template fingerprints find, whom they hit by mistake and what they cost: `python benchmarks/fingerprints.py`.
 
 A provider's planted log is detected and gathered, and the fingerprints that may leave are looked for in the same log,
-in another provider's log where the same templates are used (other people, other fills), and in logs of other words. Every match in an innocent's exchange is a mistake.
+in another provider's log where the same templates are used (other people, other fills), and in logs of other words.
+Every match in an innocent's exchange is a mistake.
 """
 
 from __future__ import annotations
