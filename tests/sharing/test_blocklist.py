@@ -16,7 +16,7 @@ from stillwatch.sharing.stix import bundle
 from tests.sharing.cases import SECRET, START, case, terms
 
 NOW = START + dt.timedelta(days=10)
-LISTED = ["198.51.100.7/32", "203.0.113.0/24", "2001:db8::17/128"]
+LISTED = ["198.51.100.7/32", "2001:db8::17/128"]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,13 @@ def told() -> dict[str, Any]:
     return bundle(decide(case(), terms(), SECRET))
 
 
-def test_only_addresses_and_networks_are_listed_each_with_its_end(told: dict[str, Any]) -> None:
+def test_a_network_is_listed_only_where_somebody_is_sure_of_it(told: dict[str, Any]) -> None:
+    sure = {"objects": [one | {"confidence": 70} for one in told["objects"] if "ISSUBSET" in one.get("pattern", "")]}
+    assert [one.network for one in entries(sure, NOW)] == ["203.0.113.0/24"]
+    assert json.loads(blocklist(sure, "crowdsec", NOW))[0]["scope"] == "range"
+
+
+def test_only_addresses_are_listed_each_with_its_end(told: dict[str, Any]) -> None:
     assert [one.network for one in entries(told, NOW)] == LISTED
     lines = blocklist(told, "nginx", NOW).splitlines()[1:]
     assert [line.split(";")[0] for line in lines] == [f"deny {network}" for network in LISTED]
@@ -41,8 +47,8 @@ def test_envoy_reads_a_filter_that_denies_them(told: dict[str, Any]) -> None:
 
 def test_crowdsec_reads_decisions_that_end_with_the_indicator(told: dict[str, Any]) -> None:
     rows = json.loads(blocklist(told, "crowdsec", NOW))
-    assert [row["value"] for row in rows] == ["198.51.100.7", "203.0.113.0/24", "2001:db8::17"]
-    assert [row["scope"] for row in rows] == ["ip", "range", "ip"]
+    assert [row["value"] for row in rows] == ["198.51.100.7", "2001:db8::17"]
+    assert [row["scope"] for row in rows] == ["ip", "ip"]
     end = START.replace(minute=0, second=0) + dt.timedelta(days=9 + 14)
     assert {row["duration"] for row in rows} == {f"{int((end - NOW).total_seconds())}s"}
 

@@ -19,7 +19,7 @@ from stillwatch.sharing.grammar import well_formed
 from stillwatch.sharing.patterns import read_pattern
 
 LISTED = (Kind.ADDRESS, Kind.PREFIX)
-BLOCKS_FROM = 30  # STIX confidence; below it an indicator is a hint for people
+BLOCKS_FROM = 50  # STIX confidence; below it, as networks of our own exports are, an indicator is a hint for people
 
 
 @dataclass(frozen=True, slots=True)
