@@ -41,7 +41,8 @@ def openness(connection: sa.Connection, collection: int, ids: Iterable[str]) -> 
     found: dict[str, int] = {}
     for some in chunks(sorted(set(ids))):
         wanted = sa.select(_o.object_id, sa.func.min(_o.level)).where(_o.collection == collection)
-        found.update(dict(connection.execute(wanted.where(_o.object_id.in_(some)).group_by(_o.object_id)).tuples()))
+        for object_id, level in connection.execute(wanted.where(_o.object_id.in_(some)).group_by(_o.object_id)):
+            found[object_id] = level
     return found
 
 

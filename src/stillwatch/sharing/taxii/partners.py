@@ -91,15 +91,14 @@ def _is_hex(path: Path) -> bool:
         return False
 
 
-def put_partner(
-    connection: sa.Connection, name: str, clearance: Tlp, given: Mapping[int, Right], declared: bool
-) -> None:
+def put_partner(connection: sa.Connection, partner: Partner, declared: bool) -> None:
     """Make a partner, or replace what is known of one. Their tokens stay."""
-    known = {"clearance": int(clearance), "active": True, "declared": declared}
+    name = partner.name
+    known = {"clearance": int(partner.clearance), "active": True, "declared": declared}
     if not connection.execute(sa.update(partners).where(_p.name == name).values(known)).rowcount:
         connection.execute(partners.insert().values(name=name, **known))
     connection.execute(sa.delete(rights).where(_r.partner == name))
-    for collection, right in given.items():
+    for collection, right in partner.rights.items():
         allowed = {"can_read": right.can_read, "can_write": right.can_write}
         connection.execute(rights.insert().values(partner=name, collection=collection, **allowed))
 
