@@ -53,7 +53,7 @@ def open_database(place: str) -> Database:
     url = _url(place)
     shown = url.render_as_string(hide_password=True)
     try:
-        engine = _engine(url)
+        engine = open_engine(place)
         _make_tables(engine)
     except ModuleNotFoundError as error:
         raise MissingDependency(f"{shown} needs {error.name}: pip install 'stillwatch[sharing]'") from None
@@ -90,7 +90,9 @@ def _url(place: str) -> sa.URL:
     return url
 
 
-def _engine(url: sa.URL) -> sa.Engine:
+def open_engine(place: str) -> sa.Engine:
+    """A pool of connections to a URL or a file, whatever is there."""
+    url = _url(place)
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(url, pool_pre_ping=True, **_POOL)
     engine = sa.create_engine(url, connect_args={"timeout": PATIENCE}, **_POOL)
