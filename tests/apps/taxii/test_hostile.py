@@ -90,7 +90,7 @@ def test_a_hundred_megabytes_are_refused_by_their_header_alone(process: Process)
 def test_a_hundred_megabytes_in_chunks_are_refused_on_the_way(process: Process) -> None:
     sent = 0
     with socket.create_connection(("127.0.0.1", process.client.port), timeout=60) as line:
-        head = f"POST {INBOX}objects/ HTTP/1.1\r\nHost: x\r\nAuthorization: {process.client.basic()}\r\nAccept: {TAXII}\r\n"
+        head = f"POST {INBOX}objects/ HTTP/1.1\r\nHost: x\r\nAuthorization: {process.client.basic()}\r\n"
         line.sendall(f"{head}Content-Type: {TAXII}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         chunk = b"100000\r\n" + b" " * MEGABYTE + b"\r\n"
         try:
