@@ -105,9 +105,9 @@ class Running:
 
 @contextmanager
 def running(folder: Path, **values: object) -> Iterator[Running]:
-    """Serve the settings of `made.settings_file`, changed by `values`, on a free port."""
-    port = free_port()
-    with service(folder, port=port, **values) as (taxii, tokens):
+    """Serve the settings of `made.settings_file`, changed by `values`, on a free port unless they say which."""
+    with service(folder, **{"port": free_port(), **values}) as (taxii, tokens):
+        port = taxii.settings.port
         server = uvicorn.Server(configure(taxii))
         thread = threading.Thread(target=server.run)
         thread.start()

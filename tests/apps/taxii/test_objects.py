@@ -50,7 +50,7 @@ def test_many_objects_are_pending_until_the_worker_has_stored_them(server: Runni
     found = server["north"].post(INBOX, *(stix() for _ in range(501)))
     status = found.json()
     assert (found.status, status["status"], status["pending_count"]) == (202, "pending", 501)
-    assert len(status["pendings"]) == 100
+    assert "pendings" not in status  # all of them or none: a client takes a part for a fault
     for _ in range(600):
         status = server["north"].get(f"/hub/status/{status['id']}/").json()
         if status["status"] == "complete":

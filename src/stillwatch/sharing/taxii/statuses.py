@@ -14,8 +14,7 @@ from stillwatch.sharing.taxii.posting import Verdict
 from stillwatch.sharing.taxii.tables import statuses
 from stillwatch.sharing.taxii.times import now, write_time
 
-LISTED = 100  # stored and waiting objects named in a status; the counts are always whole
-FAILURES = 1_000  # failed ones
+LISTED = 100  # stored or waiting objects are named up to so many, else none is: clients take a part for a fault
 HOUR = 3_600_000_000
 _s = statuses.c
 
@@ -46,7 +45,7 @@ def pending(request: Request, objects: Sequence[tuple[str, str]]) -> dict[str, A
         "success_count": 0,
         "failure_count": 0,
         "pending_count": len(objects),
-        "pendings": [{"id": each, "version": version} for each, version in objects[:LISTED]],
+        "pendings": _named(objects),
     }
 
 
@@ -60,13 +59,16 @@ def complete(request: Request, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "request_timestamp": write_time(request.made),
         "total_count": len(verdicts),
         "success_count": len(good),
-        "successes": [{"id": each.object_id, "version": each.version} for each in good[:LISTED]],
+        "successes": _named([(each.object_id, each.version) for each in good]),
         "failure_count": len(failed),
-        "failures": [
-            {"id": each.object_id, "version": each.version, "message": each.message} for each in failed[:FAILURES]
-        ],
+        "failures": [{"id": each.object_id, "version": each.version, "message": each.message} for each in failed],
         "pending_count": 0,
     }
+
+
+def _named(objects: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """All of them by id and version, or nothing where they are many."""
+    return [{"id": each, "version": version} for each, version in objects] if len(objects) <= LISTED else []
 
 
 def keep(connection: sa.Connection, status: dict[str, Any], owner: Owner, hours: int) -> None:
