@@ -14,10 +14,9 @@ import json
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,3 +197,40 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def environment(folder: Path, packages: list[str]) -> Path:
+    """An environment of its own with these packages; the folder of its programs."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError("it does not install: " + done.stderr.strip().splitlines()[-1][:200])
+    return folder / "bin"
+
+
+@contextmanager
+def medallion(folder: Path) -> Iterator[Server]:
+    """Its own server over its memory backend, which is what it starts as unless a MongoDB is at hand."""
+    programs = environment(folder / "env", ["medallion==3.0.0", "flask<2.3", "werkzeug<2.3", "setuptools<81"])
+    information = {"title": "Root", "versions": [TAXII], "max_content_length": 100_000_000}
+    collection = {"id": COLLECTION, "title": "All", "can_read": True, "can_write": True, "media_types": [TAXII]}
+    data = {
+        "/discovery": {"title": "Benchmark", "api_roots": ["http://127.0.0.1/root/"]},
+        "root": {
+            "information": information,
+            "status": [],
+            "collections": [{**collection, "objects": [], "manifest": []}],
+        },
+    }
+    (folder / "data.json").write_text(json.dumps(data))
+    backend = {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend"}
+    config = {
+        "backend": {**backend, "filename": str(folder / "data.json")},
+        "users": {"bench": "bench"},
+        "taxii": {"max_page_size": BATCH},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    port = free_port()
+    with started([str(programs / "medallion"), "--port", str(port), str(folder / "config.json")], folder, port):
+        yield Server("medallion 3.0.0", port, "bench", "bench")

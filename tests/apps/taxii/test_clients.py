@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cytaxii2
 import pytest
 import requests
+from cytaxii2.cytaxii2 import cytaxii2
 from taxii2client.v21 import ApiRoot, Collection, Server, as_pages
 
 from tests.apps.taxii.running import Running, free_port, running
@@ -70,7 +70,7 @@ def test_taxii2_client_waits_for_a_long_envelope(server: Running) -> None:
 
 
 def test_cytaxii2_discovers_polls_and_pushes(server: Running, sent: list[dict[str, Any]]) -> None:
-    client = cytaxii2.cytaxii2(f"http://127.0.0.1:{server.port}/taxii2/", "north", server["north"].token)
+    client = cytaxii2(f"http://127.0.0.1:{server.port}/taxii2/", "north", server["north"].token)
     assert client.discovery_request()["response"]["title"] == "Sharing group"
     assert client.root_discovery()["response"]["title"] == "Hub"
     collections = client.collection_request()["response"]["collections"]
@@ -93,6 +93,6 @@ def test_cytaxii2_discovers_polls_and_pushes(server: Running, sent: list[dict[st
 
 
 def test_cytaxii2_is_refused_in_words_it_can_show(server: Running) -> None:
-    client = cytaxii2.cytaxii2(f"http://127.0.0.1:{server.port}/taxii2/", "north", "nope")
+    client = cytaxii2(f"http://127.0.0.1:{server.port}/taxii2/", "north", "nope")
     found = client.discovery_request()
     assert (found["status"], found["status_code"]) == (False, 401)

@@ -6,52 +6,80 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from stillwatch.apps import cli
 from tests.sharing.taxii.made import Seat, envelope, service, settings_file, stix
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "stillwatch.apps.cli", "taxii", *map(str, words)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
 
 
-def test_an_operator_adds_a_collection_and_a_partner_pushes_a_bundle_and_revokes(tmp_path: Path) -> None:
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Runs `stillwatch taxii` in this process."""
+
+    def call(*words: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["stillwatch", "taxii", *map(str, words)])
+        monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        said = capsys.readouterr()
+        return Done(status, said.out, said.err)
+
+    return call
+
+
+def test_an_operator_adds_a_collection(tmp_path: Path, run: Callable[..., Done]) -> None:
     file = settings_file(tmp_path)
     made = run("collection", "add", file, "hub/more", "--title", "More", "--unmarked", "clear")
-    assert made.returncode == 0, made.stderr
-    listed = json.loads(run("collection", "list", file, "--json").stdout)
-    assert {"name": "hub/more", "id": made.stdout.strip(), "title": "More", "unmarked": "clear"} in listed
+    listed = json.loads(run("collection", "list", file, "--json").out)
+    assert {"name": "hub/more", "id": made.out.strip(), "title": "More", "unmarked": "clear"} in listed
 
-    rights = ["--clearance", "clear", "--read", "hub/more", "--read", "hub/inbox", "--write", "hub/inbox"]
-    given = run("partner", "add", file, "west", *rights)
-    token = given.stdout.strip()
+
+def test_an_operator_adds_a_partner_and_revokes_their_token(tmp_path: Path, run: Callable[..., Done]) -> None:
+    file = settings_file(tmp_path)
+    rights = ["--clearance", "clear", "--read", "hub/campaigns", "--read", "hub/inbox", "--write", "hub/inbox"]
+    token = run("partner", "add", file, "west", *rights).out.strip()
     assert re.fullmatch(r"stw_[\w-]{43}", token)
-    partners = {each["name"]: each for each in json.loads(run("partner", "list", file, "--json").stdout)}
+    partners = {each["name"]: each for each in json.loads(run("partner", "list", file, "--json").out)}
     assert partners["west"] == {
         "name": "west",
         "clearance": "clear",
         "active": True,
-        "read": ["hub/inbox", "hub/more"],
+        "read": ["hub/campaigns", "hub/inbox"],
         "write": ["hub/inbox"],
         "tokens": [token[4:10]],
     }
+    assert run("partner", "revoke", file, "west", "--token", token[4:10]).status == 0
+    assert "west  clear  True" in run("partner", "list", file).out
+    assert run("partner", "revoke", file, "west").status == 2
 
-    bundle = tmp_path / "bundle.json"
+
+def test_an_operator_pushes_a_bundle(tmp_path: Path, run: Callable[..., Done]) -> None:
+    file, bundle = settings_file(tmp_path), tmp_path / "bundle.json"
     bundle.write_bytes(envelope(stix(), {"broken": True}))
-    pushed = run("push", file, bundle, "--collection", "hub/more", "--json")
-    assert pushed.returncode == 3
-    told = json.loads(pushed.stdout)
-    assert (told["stored"], told["refused"]) == (1, 1)
-    with service(tmp_path) as (taxii, _):
-        assert len(Seat(taxii, token, "more").objects()) == 1
-
-    gone = run("partner", "revoke", file, "west", "--token", token[4:10])
-    assert gone.returncode == 0
-    assert "west" in run("partner", "list", file).stdout
-    assert run("partner", "revoke", file, "west").returncode == 2
+    pushed = run("push", file, bundle, "--collection", "hub/inbox", "--json")
+    told = json.loads(pushed.out)
+    assert (pushed.status, told["stored"], told["refused"]) == (3, 1, 1)
+    again = run("push", file, bundle, "--collection", "hub/inbox")
+    assert again.out == "1 stored, 1 refused\n"
+    assert "'id' is missing" in again.err
+    with service(tmp_path) as (taxii, tokens):
+        assert len(Seat(taxii, tokens["north"]).objects()) == 1
 
 
 @pytest.mark.parametrize(
@@ -66,13 +94,15 @@ def test_an_operator_adds_a_collection_and_a_partner_pushes_a_bundle_and_revokes
         (["serve", "none.toml"], "cannot be read"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, words: list[str], told: str) -> None:
+def test_a_mistake_is_one_line_that_says_what_to_do(
+    tmp_path: Path, run: Callable[..., Done], words: list[str], told: str
+) -> None:
     file = settings_file(tmp_path)
     done = run(*(file if word == "FILE" else word for word in words))
-    assert done.returncode in (2, 3)
-    assert done.stderr.startswith("error: ")
-    assert told in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.status in (2, 3)
+    assert done.err.startswith("error: ")
+    assert told in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_the_core_does_not_import_what_only_the_server_needs() -> None:

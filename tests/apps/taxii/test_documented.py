@@ -72,7 +72,6 @@ def test_fixed_limits_are_documented_as_they_are() -> None:
         patterns.LONGEST,
         patterns.DEEPEST,
         statuses.LISTED,
-        statuses.FAILURES,
     ):
         assert f"{number:,}" in page
 

@@ -27,7 +27,7 @@ def test_reads_a_file_and_takes_its_paths_from_where_it_lies(tmp_path: Path) -> 
         ("objects = 2000", "objects = 0", "limits.objects: Input should be greater than"),
         ("objects = 2000", "status_hours = 3", "limits.status_hours: Input should be greater than or equal to 24"),
         ("https://taxii", "http://taxii", "base_url: is not https://HOST"),
-        (".example\"", ".example/path\"", "base_url: is not https://HOST"),
+        ("taxii.stillwatch.example", "taxii.stillwatch.example/path", "base_url: is not https://HOST"),
         ("127.0.0.1:8443", "127.0.0.1", "listen: is not HOST:PORT"),
         ("127.0.0.1:8443", "0.0.0.0:8443", "open to the network without TLS"),
         ('default_root = "hub"', 'default_root = "other"', "default_root other is no"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -20,9 +23,22 @@ def serve(settings: Settings, note: Note | None = None) -> None:
     database, key = open_server(settings)
     try:
         taxii = Taxii(database, settings, key, note) if note is not None else Taxii(database, settings, key)
-        uvicorn.Server(configure(taxii)).run()
+        server = uvicorn.Server(configure(taxii))
+        with _ending_well():
+            server.run()
     finally:
         database.close()
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """Uvicorn raises the signal that stopped it once more when it is done; that must not kill us before we are."""
+    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def configure(taxii: Taxii) -> uvicorn.Config:
