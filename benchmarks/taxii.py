@@ -214,7 +214,8 @@ def medallion(folder: Path) -> Iterator[Server]:
     """Its own server over its memory backend, which is what it starts as unless a MongoDB is at hand."""
     programs = environment(folder / "env", ["medallion==3.0.0", "flask<2.3", "werkzeug<2.3", "setuptools<81"])
     information = {"title": "Root", "versions": [TAXII], "max_content_length": 100_000_000}
-    collection = {"id": COLLECTION, "title": "All", "can_read": True, "can_write": True, "media_types": [TAXII]}
+    collection: dict[str, object] = {"id": COLLECTION, "title": "All", "can_read": True, "can_write": True}
+    collection |= {"media_types": [TAXII], "objects": [], "manifest": []}
     data = {
         "/discovery": {"title": "Benchmark", "api_roots": ["http://127.0.0.1/root/"]},
         "root": {

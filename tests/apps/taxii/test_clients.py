@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def test_cytaxii2_discovers_polls_and_pushes(server: Running, sent: list[dict[st
     collections = client.collection_request()["response"]["collections"]
     inbox = next(each["id"] for each in collections if each["alias"] == "inbox")
     assert client.collection_data_request(inbox)["response"]["can_write"] is True
-    pushed = client.inbox_request(inbox, {"objects": sent})
+    pushed = client.inbox_request(inbox, json.dumps({"objects": sent}))
     assert (pushed["status"], pushed["status_code"], pushed["response"]["success_count"]) == (True, 202, 41)
     got: list[dict[str, Any]] = []
     after = "1970-01-01T00:00:00.000000Z"

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from stillwatch.apps.taxii.body import read_body, refuse_early
 from stillwatch.apps.taxii.worker import Worker
+from stillwatch.sharing.taxii.catalogue import Collection
 from stillwatch.sharing.taxii.media import is_acceptable, is_taxii
 from stillwatch.sharing.taxii.partners import Partner
 from stillwatch.sharing.taxii.service import Taxii
@@ -103,7 +104,7 @@ class _Endpoints:
         """Nothing of the body is read before it is known that its sender may send it."""
         limits = self._taxii.settings.limits
 
-        def admitted() -> tuple[Partner, object]:
+        def admitted() -> tuple[Partner, Collection]:
             partner = self._admit(request)
             return partner, self._taxii.writable(partner, *_path(request))
 

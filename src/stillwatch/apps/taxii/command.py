@@ -174,7 +174,7 @@ def _wanted(name: str, title: str, description: str, unmarked: str) -> Any:
 
     root, _, alias = name.partition("/")
     try:
-        CollectionTable(root=root, alias=alias, title=title)
+        CollectionTable.model_validate({"root": root, "alias": alias, "title": title})
     except ValidationError:
         raise UsageError(f"collection {name}: say ROOT/ALIAS in the letters a-z, 0-9, - . and _") from None
     if unmarked not in LEVELS:

@@ -157,7 +157,7 @@ def _markings(stix: dict[str, Any]) -> None:
 def _names(stix: dict[str, Any], object_id: str, kind: str) -> Iterator[str]:
     seen = set()
     for key, value in stix.items():
-        if not key.endswith(("_ref", "_refs")) or key == "object_marking_refs":
+        if "_ref" not in key or not key.endswith(("_ref", "_refs")) or key == "object_marking_refs":
             continue
         for each in value if isinstance(value, list) else (value,):
             if not is_id(each):

@@ -6,7 +6,6 @@ Only one object at a time exists as Python values, so memory follows the largest
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,10 +55,10 @@ class _Reader:
         self._limits = limits
         self._at = 0
         self._fault: str | None = None
-        decoder = json.JSONDecoder(
+        decoder: Any = json.JSONDecoder(
             object_pairs_hook=self._pairs, parse_constant=self._constant, parse_float=self._float
         )
-        self._scan = decoder.scan_once
+        self._scan = decoder.scan_once  # a value, and where it ends
 
     def objects(self) -> Iterator[Piece]:
         self._expect("{", "an envelope is a JSON object")
@@ -112,7 +111,7 @@ class _Reader:
             return f"it is {len(encoded):,} bytes long; at most {limits.object_length:,} are taken"
         if raw.count("{") + raw.count("[") > limits.depth and depth_of(content, limits.depth) > limits.depth:
             return f"it nests deeper than {limits.depth} levels"
-        if _HALF.search(raw) is not None and not _is_unicode(content):
+        if "\\u" in raw and _HALF.search(raw) is not None and not _is_unicode(content):
             return "it has half of a surrogate pair, which is no character"
         return None
 
@@ -166,7 +165,7 @@ class _Reader:
 
     def _float(self, text: str) -> float:
         number = float(text)
-        if not math.isfinite(number):
+        if number - number != 0:  # infinite
             self._fault = "it has a number beyond every range"
             return 0.0
         return number

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from stillwatch.model import InputRefused, UsageError
 from stillwatch.sharing.taxii import partners
@@ -77,8 +78,7 @@ def add_partner(database: Database, key: bytes, name: str, grant: Grant | None) 
         if grant is not None:
             if name in known and known[name].declared and known[name].active:
                 raise UsageError(f"partner {name}: rights stand in the settings; change them there")
-            table = PartnerTable(name=name, clearance=grant.clearance, read=tuple(grant.read), write=tuple(grant.write))
-            partners.put_partner(connection, _partner(connection, table), declared=False)
+            partners.put_partner(connection, _partner(connection, _table(name, grant)), declared=False)
         elif name not in known or not known[name].active:
             raise UsageError(f"partner {name} is not known; add [[partner]] to the settings, or say --clearance")
         return partners.issue_token(connection, name, key)
@@ -115,6 +115,18 @@ def find_collection(connection: sa.Connection, name: str) -> Collection:
         if name in (each.name, each.id):
             return each
     raise UsageError(f"collection {name} is not there; `stillwatch taxii collection list` shows those that are")
+
+
+def _table(name: str, grant: Grant) -> PartnerTable:
+    """A partner as the settings would have it, held to the same rules."""
+    try:
+        return PartnerTable.model_validate(
+            {"name": name, "clearance": grant.clearance, "read": tuple(grant.read), "write": tuple(grant.write)}
+        )
+    except ValidationError:
+        raise UsageError(
+            f"partner {name}: a name has the letters a-z, 0-9, - . and _; a clearance is one of {', '.join(LEVELS)}"
+        ) from None
 
 
 def _partner(connection: sa.Connection, table: PartnerTable) -> Partner:

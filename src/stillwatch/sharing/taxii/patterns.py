@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 LONGEST = 16_384
 DEEPEST = 32
 _PAIRS = {"(": ")", "[": "]"}
+_BRACKET = re.compile(r"[()\[\]]")
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 
 
 def pattern_fault(pattern: object, pattern_type: str) -> str | None:
@@ -17,46 +21,23 @@ def pattern_fault(pattern: object, pattern_type: str) -> str | None:
         return "holds a zero byte"
     if pattern_type != "stix":
         return None
-    bare, texts = _split(pattern)
-    if bare is None:
+    bare = _QUOTED.sub("", pattern)
+    if "'" in bare:
         return "has a text that does not end"
     fault = _brackets(bare)
-    if fault is None and "MATCHES" in bare and any(_repeats_repeats(each) for each in texts):
+    if fault is None and "MATCHES" in bare and any(map(_repeats_repeats, _QUOTED.findall(pattern))):
         return "has a regular expression that repeats what is itself repeated, which can take for ever to match"
     return fault
 
 
-def _split(pattern: str) -> tuple[str | None, list[str]]:
-    """The pattern without its quoted texts, and these; None where a quote does not close."""
-    bare: list[str] = []
-    texts: list[str] = []
-    at, length = 0, len(pattern)
-    while at < length:
-        if pattern[at] != "'":
-            end = pattern.find("'", at)
-            end = length if end < 0 else end
-            bare.append(pattern[at:end])
-            at = end
-            continue
-        at += 1
-        begin = at
-        while at < length and pattern[at] != "'":
-            at += 2 if pattern[at] == "\\" else 1
-        if at >= length:
-            return None, texts
-        texts.append(pattern[begin:at])
-        at += 1
-    return "".join(bare), texts
-
-
 def _brackets(bare: str) -> str | None:
     open_: list[str] = []
-    for sign in bare:
-        if sign in "([":
+    for sign in _BRACKET.findall(bare):
+        if sign in _PAIRS:
             open_.append(_PAIRS[sign])
             if len(open_) > DEEPEST:
                 return f"nests deeper than {DEEPEST} levels"
-        elif sign in ")]" and (not open_ or open_.pop() != sign):
+        elif not open_ or open_.pop() != sign:
             return "has brackets that do not match"
     if open_:
         return "has brackets that do not match"

@@ -10,12 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from stillwatch.sharing.taxii.checks import Posted
-from stillwatch.sharing.taxii.database import next_numbers
+from stillwatch.sharing.taxii.database import insert_many, next_numbers
 from stillwatch.sharing.taxii.levels import Node, chunks, openness, relax, settle
 from stillwatch.sharing.taxii.selecting import View
 from stillwatch.sharing.taxii.tables import objects, references
 
 CLASH = "another content is stored under this id and version; give it a later 'modified'"
+COLUMNS = tuple(column.name for column in objects.columns)
 _o = objects.c
 _Key = tuple[str, str, int, int]
 
@@ -39,7 +40,10 @@ def store(connection: sa.Connection, view: View, posted: Sequence[Posted], by: s
     clashes = _clashes(connection, view, posted, stored)
     fresh = list({each.key: each for each in reversed(posted) if each.key not in stored}.values())[::-1]
     if fresh:
-        _insert(connection, view.collection, fresh, by)
+        before: dict[str, int] = {}
+        for (object_id, *_), (_, level) in stored.items():
+            before[object_id] = min(level, before.get(object_id, level))
+        _insert(connection, view.collection, fresh, before, by)
     firsts = {each.key: each for each in fresh}
     verdicts = []
     for place, each in enumerate(posted):
@@ -77,23 +81,19 @@ def _same(one: bytes, other: bytes) -> bool:
     return one == other or json.loads(one) == json.loads(other)
 
 
-def _insert(connection: sa.Connection, collection: int, fresh: list[Posted], by: str) -> None:
-    ids = {each.object_id for each in fresh}
-    names = {name for each in fresh for name in each.names}
-    before = openness(connection, collection, ids | names)
+def _insert(connection: sa.Connection, collection: int, fresh: list[Posted], before: dict[str, int], by: str) -> None:
+    """Store new objects; `before` has the openness of their ids."""
+    names = {name for each in fresh for name in each.names} - {each.object_id for each in fresh}
+    before = openness(connection, collection, names) | before
     nodes = [Node(each.object_id, int(each.tlp), int(each.tlp), each.names) for each in fresh]
     relax(nodes, before)
     number = next_numbers(connection, len(fresh))
     placed = enumerate(zip(fresh, nodes, strict=True), start=number)
     rows = [_row(seq, collection, each, node.level, by) for seq, (each, node) in placed]
-    connection.execute(objects.insert(), rows)
-    named = [
-        {"seq": number + place, "target": name, "collection": collection}
-        for place, each in enumerate(fresh)
-        for name in each.names
-    ]
+    insert_many(connection, objects, COLUMNS, rows)
+    named = [(seq, name, collection) for seq, each in enumerate(fresh, start=number) for name in each.names]
     if named:
-        connection.execute(references.insert(), named)
+        insert_many(connection, references, ("seq", "target", "collection"), named)
     settle(connection, collection, _moved(nodes, before))
 
 
@@ -105,18 +105,7 @@ def _moved(nodes: Iterable[Node], before: dict[str, int]) -> set[str]:
     return {name for name, level in now.items() if (level < before[name] if name in before else level > 0)}
 
 
-def _row(number: int, collection: int, posted: Posted, level: int, by: str) -> dict[str, Any]:
-    return {
-        "seq": number,
-        "collection": collection,
-        "object_id": posted.object_id,
-        "type": posted.type,
-        "spec_version": posted.spec_version,
-        "version": posted.version,
-        "version_text": posted.version_text,
-        "tlp": int(posted.tlp),
-        "floor": int(posted.tlp),
-        "level": level,
-        "posted_by": by,
-        "raw": posted.raw,
-    }
+def _row(number: int, collection: int, posted: Posted, level: int, by: str) -> tuple[Any, ...]:
+    """Values in the order of COLUMNS."""
+    named = (posted.object_id, posted.type, posted.spec_version, posted.version, posted.version_text)
+    return number, collection, *named, int(posted.tlp), int(posted.tlp), level, by, posted.raw

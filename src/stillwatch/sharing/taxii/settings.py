@@ -40,17 +40,17 @@ class TlsTable(_Table):
 class LimitsTable(_Table):
     """What one request may hold, and one answer."""
 
-    content_length: int = Field(10_485_760, ge=1_024, le=1 << 30)
-    object_length: int = Field(1_048_576, ge=256)
-    objects: int = Field(50_000, ge=1)
-    depth: int = Field(32, ge=4, le=500)
-    background: int = Field(2_000, ge=1)
-    page_objects: int = Field(1_000, ge=1, le=100_000)
-    page_length: int = Field(16_777_216, ge=1_024)
-    status_hours: int = Field(48, ge=24)
-    body_seconds: int = Field(60, ge=1)
-    bodies: int = Field(8, ge=1)
-    connections: int = Field(200, ge=1)
+    content_length: int = Field(default=10_485_760, ge=1_024, le=1 << 30)
+    object_length: int = Field(default=1_048_576, ge=256)
+    objects: int = Field(default=50_000, ge=1)
+    depth: int = Field(default=32, ge=4, le=500)
+    background: int = Field(default=2_000, ge=1)
+    page_objects: int = Field(default=1_000, ge=1, le=100_000)
+    page_length: int = Field(default=16_777_216, ge=1_024)
+    status_hours: int = Field(default=48, ge=24)
+    body_seconds: int = Field(default=60, ge=1)
+    bodies: int = Field(default=8, ge=1)
+    connections: int = Field(default=200, ge=1)
 
 
 class RootTable(_Table):
@@ -75,7 +75,7 @@ class CollectionTable(_Table):
     alias: Name
     title: Text
     description: str = ""
-    id: str | None = Field(None, pattern=UUID4)
+    id: str | None = Field(default=None, pattern=UUID4)
     unmarked: Level = "amber"
 
 
@@ -104,7 +104,7 @@ class Settings(_Table):
     root: tuple[RootTable, ...] = Field(min_length=1)
     collection: tuple[CollectionTable, ...] = ()
     partner: tuple[PartnerTable, ...] = ()
-    folder: Path = Field(Path(), exclude=True)
+    folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("base_url")
     @classmethod
