@@ -14,7 +14,7 @@ from stillwatch.sharing.taxii.words import TAXII
 from tests.apps.taxii.running import INBOX, Reply, Running
 from tests.sharing.taxii.made import MARKS, relation, stix
 
-often = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 GOOD = [stix(number=1), stix("campaign", number=2, mark="red"), relation(stix(number=1), stix("campaign", number=2))]
 SERVED = {200, 202, 400, 401, 403, 404, 405, 406, 413, 415, 422}
 

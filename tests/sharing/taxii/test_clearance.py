@@ -142,7 +142,7 @@ def test_a_hidden_copy_with_another_content_looks_like_any_success(seats: dict[s
 LEVELS = ("clear", "green", "amber", "red")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     marks=st.lists(st.sampled_from(LEVELS), min_size=3, max_size=6),
     links=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=8),

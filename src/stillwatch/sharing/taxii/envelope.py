@@ -131,9 +131,12 @@ class _Reader:
 
     def _peek(self) -> str:
         """The next character that is not space, or nothing at the end."""
-        found = _SPACE.match(self._text, self._at)
-        self._at = found.end() if found else self._at
-        return self._text[self._at : self._at + 1]
+        sign = self._text[self._at : self._at + 1]
+        if sign and sign in " \t\n\r":
+            found = _SPACE.match(self._text, self._at)
+            self._at = found.end() if found else self._at
+            sign = self._text[self._at : self._at + 1]
+        return sign
 
     def _expect(self, sign: str, rule: str) -> None:
         if self._peek() != sign:
