@@ -1,7 +1,7 @@
 """Objects a second that our TAXII server takes and gives, beside medallion and OpenTAXII on the same machine.
 
 `python benchmarks/taxii.py [objects [ours]]`: so many indicators (100,000) are posted to our server in envelopes of
-1,000 and fetched in pages of 1,000, client and server on this machine's cores, and objects are counted as the client has
+1,000 and fetched in pages of 1,000, client and server on this machine, and objects are counted as the client has
 parsed them. The rivals are installed into environments of their own in a temporary folder, and get what they manage in
 the time of `PATIENCE`; where one does not install or does not start, that is said. With `ours` they are left out.
 """
