@@ -26,6 +26,7 @@ from stillwatch.apps.control import actions, keys, ledger
 from stillwatch.apps.gateway.command import gateway
 from stillwatch.apps.policy import command as policy_commands
 from stillwatch.apps.share.command import app as share_app
+from stillwatch.apps.taxii.command import group as taxii
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -48,6 +49,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(actions.app, name="actions")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(share_app, name="share")
+app.add_typer(taxii, name="taxii")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
