@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 import stillwatch as sw
 from stillwatch.apps import terminal
 from stillwatch.apps.share.command import app as share_app
+from stillwatch.apps.taxii.command import group as taxii
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -41,6 +42,7 @@ app = typer.Typer(
     help="Finds, explains and attributes distillation attacks in the traffic of a model API.",
 )
 app.add_typer(share_app, name="share")
+app.add_typer(taxii, name="taxii")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
