@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stillwatch.model import Axis, Evidence, Share, UsageError, VerdictKind
+from stillwatch.model import Axis, Evidence, Family, Share, UsageError, VerdictKind
 from stillwatch.sharing.atlas import techniques_of
 from stillwatch.sharing.case import Case, Kind, Shown
 from stillwatch.sharing.grammar import well_formed
@@ -117,6 +117,7 @@ class Leaving:
     accounts: tuple[str, ...]  # pseudonyms
     key_id: str | None
     withheld: tuple[Withheld, ...]
+    suspected: bool = False  # not confirmed: only where the partner's terms ask for suspicions
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def decide(case: Case, terms: Terms, secret: bytes) -> Leaving:
 
     Raises UsageError when nothing may: no verdict of distillation, too few accounts, no secret for pseudonyms.
     """
-    _refuse_whole(case, secret)
+    _refuse_whole(case, terms, secret)
     names, gate = Pseudonyms(secret), _Gate(terms)
     campaign = case.campaign
     chosen = sorted(_indicators(case, gate), key=lambda one: (-(one.accounts_at_least or 0), one.kind, one.value))
@@ -157,13 +158,14 @@ def decide(case: Case, terms: Terms, secret: bytes) -> Leaving:
         pool=names.of("pool", campaign.pool_id) if campaign.pool_id and gate.opens("pool") else None,
         hypotheses=who, indicators=tuple(chosen[:MOST_INDICATORS]),
         accounts=_accounts(case, gate, names), key_id=terms.shared_key.key_id if terms.shared_key else None,
-        withheld=gate.withheld(),
+        withheld=gate.withheld(), suspected=campaign.verdict is not VerdictKind.DISTILLATION,
     )  # fmt: skip
 
 
-def _refuse_whole(case: Case, secret: bytes) -> None:
+def _refuse_whole(case: Case, terms: Terms, secret: bytes) -> None:
     campaign = case.campaign
-    if campaign.verdict is not VerdictKind.DISTILLATION:
+    suspected = terms.suspicions and campaign.verdict is VerdictKind.SUSPECT
+    if campaign.verdict is not VerdictKind.DISTILLATION and not suspected:
         raise UsageError(
             f"campaign {campaign.campaign_id} is {campaign.verdict}; only confirmed distillation is shared, for a "
             "suspicion that is passed on becomes a fact elsewhere"
@@ -268,6 +270,7 @@ def _axes(case: Case) -> tuple[tuple[str, float], ...]:
 
 def _detectors(evidence: tuple[Evidence, ...], gate: _Gate) -> tuple[Detector, ...]:
     """Signals by name with whole bits; their because has counts and values, and stays."""
+    evidence = tuple(term for term in evidence if term.family is not Family.REPORTED)  # no echo of what others said
     known = [term for term in evidence if term.signal in SIGNALS]
     if len(known) < len(evidence):
         gate.refuse("evidence", "a signal of this deployment alone", len(evidence) - len(known))

@@ -47,6 +47,7 @@ class Terms:
     shared_key: SharedKey | None = None
     operators: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    suspicions: bool = False  # campaigns that are suspect may leave too, said to be no more than that
 
 
 class _Strict(BaseModel):
@@ -70,6 +71,7 @@ class PartnerRow(_Strict):
     include: list[str] = []
     key_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     key_file: str = ""
+    suspicions: bool = False
 
 
 class TermsFile(_Strict):
@@ -106,7 +108,7 @@ def read_terms(path: Path, partner: str | None, fields: frozenset[str]) -> Terms
         raise InputRefused(f"{path}: partner {partner!r}: tlp: say one of {', '.join(Tlp)}") from None
     return Terms(
         producer, level, partner, frozenset(row.withhold), frozenset(row.include), _key(path, row),
-        told.operators, told.models,
+        told.operators, told.models, row.suspicions,
     )  # fmt: skip
 
 
