@@ -127,7 +127,8 @@ def detect(
     with _progress(quiet) as told:
         settings = sw.Settings(
             fields=_read_fields(field), format=format, templates=templates, actors=actors, previous=previous,
-            state=state, enrich=tuple(enrich or ()), intel=tuple(intel or ()), progress=told, engine=engine, spark_master=spark_master,
+            state=state, enrich=tuple(enrich or ()), progress=told,
+            intel=tuple(intel or ()), engine=engine, spark_master=spark_master,
             spark_conf=_read_conf(spark_conf),
         )  # fmt: skip
         run = sw.detect(_inputs(exchanges, table), accounts=accounts, licences=licences, settings=settings)

@@ -79,7 +79,8 @@ def _campaign(author: Author, leaving: Leaving) -> Json:
     ])  # fmt: skip
     extensions[STATISTICS] = {"extension_type": "property-extension", **{k: v for k, v in numbers.items() if v}}
     return author.write(
-        "campaign", leaving.name, name=f"{'Suspected d' if leaving.suspected else 'D'}istillation campaign {leaving.name}",
+        "campaign", leaving.name,
+        name=f"{'Suspected d' if leaving.suspected else 'D'}istillation campaign {leaving.name}",
         description="Coordinated accounts that harvest a model's outputs, judged on coordination, extraction and "
         "deception together.",
         objective="Harvest outputs to train a model" + (f": {sought}" if sought else ""),

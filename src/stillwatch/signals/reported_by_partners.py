@@ -43,8 +43,8 @@ def reported_by_partners(group: GroupSketch, population: Population) -> Finding 
     bits = min(float(_of_members(member, value, group.size, told).mean()), CAP)
     kinds = sorted({told.kind[at] for at in value.tolist()})
     because = (
-        f"{len(np.unique(member))} of {group.size} members show {len(np.unique(value))} values ({', '.join(kinds)}) that "
-        f"up to {int(told.partners[value].max())} independent partners reported"
+        f"{len(np.unique(member))} of {group.size} members show {len(np.unique(value))} values ({', '.join(kinds)}) "
+        f"that up to {int(told.partners[value].max())} independent partners reported"
     )
     return Finding(bits, because, group.cites) if bits > 0 else None
 

@@ -1,7 +1,7 @@
 """A TAXII 2.1 client that reads one collection page by page, keeps bytes, and is never handed more than it asked for.
 
-`taxii2-client` parses what it gets, however much that is, and hands out dictionaries: neither the bytes of an object nor
-a bound on memory survive (docs/why/054-what-partners-say.md). So this one is ours, over http.client.
+`taxii2-client` parses what it gets, however much that is, and hands out dictionaries: neither the bytes of an object
+nor a bound on memory survive (docs/why/054-what-partners-say.md). So this one is ours, over http.client.
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ class Collection:
             found = line.getresponse()
             headers = {name.lower(): value for name, value in found.getheaders()}
             if headers.get("content-encoding", "identity").lower() != "identity":
-                raise Unreachable(
-                    f"{self.root}: answers are compressed, though that was not asked for; they are not read"
-                )
+                raise Unreachable(f"{self.root}: answers are compressed unasked; they are not read")
             body = found.read(self.longest + 1)
         finally:
             line.close()

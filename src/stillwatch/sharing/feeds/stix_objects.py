@@ -59,7 +59,7 @@ def _claim(stix: Json, now: int) -> Claim | None:
     text = str(stix.get("pattern", ""))
     if EXPRESSION.search(QUOTED.sub("''", text)):
         raise Wrong(
-            "its pattern is a regular expression, and others' are not run here", "ask for the values themselves"
+            "its pattern is a regular expression, and those of others are not run", "ask for the values themselves"
         )
     read = read_pattern(text)
     if stix.get("pattern_type") != "stix" or read is None or read[0] is Kind.USER_AGENT:

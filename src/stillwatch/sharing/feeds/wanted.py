@@ -56,9 +56,9 @@ def graded(told: Iterable[Told], known: dict[str, Partner], at: int) -> tuple[Va
     code = {name: place for place, name in enumerate(sorted(known))}
     found = []
     for (kind, value, key_id), claims in by_value.items():
-        one = grade(kind, claims, known, at)
-        if one is not None and one.bits > 0:
-            found.append(Value(kind, value, one.bits, code[one.partner], one.partners, key_id))
+        says = grade(kind, claims, known, at)
+        if says is not None and says.bits > 0:
+            found.append(Value(kind, value, says.bits, code[says.partner], says.partners, key_id))
     found.sort(key=lambda one: (-one.bits, one.kind, one.value, one.key_id))
     return tuple(found[:MOST])
 
