@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from stillwatch.signals.reported_by_partners import CAP, NEIGHBOURS, reported_by_partners
 from tests.signals.build import SIZE, among, bits_of, fires, group, is_silent, reports
@@ -15,7 +16,7 @@ def test_fires_on_accounts_that_fill_a_reported_template():
     population = among(ring, reported=reports({account: ["template|t"] for account in RING}, {"template|t": 1.9}))
     found = reported_by_partners(ring, population)
     assert fires(found, ring, population)
-    assert found.bits == 1.9
+    assert found.bits == pytest.approx(1.9)
     assert "30 of 30 members" in found.because
 
 

@@ -48,6 +48,7 @@ FIELDS: Mapping[str, tuple[Tlp, bool]] = {
 LEAST_ACCOUNTS = 10  # of a campaign: below it the numbers speak of people
 LEAST_SHOWING = 5  # accounts that show an indicator: below it the value is somebody's own
 TEMPLATE_OUTSIDERS = 0.02  # of all accounts that fill a template: members that detection missed; people, if more
+MANY_SHOWING = 20  # members from which one account outside is a member that was missed, though it is more than that
 MOST_INDICATORS = 5_000  # of one campaign, the most shown first: a list that is longer is a log
 # How long an indicator holds after it was last seen, and how much it says alone. Judgement, not measurement: addresses
 # of proxies change hands within days, cards and wording last longer.
@@ -238,7 +239,9 @@ def _innocents(one: Shown) -> str:
         return f"shown by fewer than {LEAST_SHOWING} of its accounts"
     if one.outsiders is None:
         return "not known who else shows it: gather from the log"
-    tolerated = TEMPLATE_OUTSIDERS * (one.members + one.outsiders) if one.kind is Kind.TEMPLATE else 0
+    tolerated = 0.0
+    if one.kind is Kind.TEMPLATE:
+        tolerated = max(TEMPLATE_OUTSIDERS * (one.members + one.outsiders), float(one.members >= MANY_SHOWING))
     return "shown by accounts outside the campaigns" if one.outsiders > tolerated else ""
 
 

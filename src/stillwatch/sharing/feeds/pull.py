@@ -47,6 +47,7 @@ class Clock:
 def pull(settings: Settings, store: Store, clock: Clock) -> list[Pulled]:
     """Pull everything once; what one source does wrong is told in its line and costs no other."""
     done = []
+    store.call_ours(settings.ours)
     for one in settings.partner:
         store.introduce(
             one.name, reliability=one.reliability, identity=one.identity or ("own" if one.own else ""),

@@ -86,6 +86,7 @@ class Settings(_Table):
 
     folder: str = "feeds"
     every: str = "1h"
+    ours: list[str] = []
     limits: LimitsTable = LimitsTable()
     partner: list[PartnerTable] = Field(min_length=1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ derived = sa.Table(
     "derived", meta,
     *(sa.Column(name, sa.String, primary_key=True) for name in ("partner", "source_ref", "target_ref")),
 )  # fmt: skip
+ours = sa.Table("ours", meta, sa.Column("identity", sa.String, primary_key=True))
 cursors = sa.Table(
     "cursors", meta,
     sa.Column("source", sa.String, primary_key=True),
@@ -120,6 +121,14 @@ class Store:
             statement = insert(partners).values(name=name, **held)
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=held))
 
+    def call_ours(self, identities: Iterable[str]) -> None:
+        """Write down under which STIX ids we say what we saw ourselves."""
+        rows = [{"identity": each} for each in identities]
+        with self.writing() as connection:
+            connection.execute(sa.delete(ours))
+            if rows:
+                connection.execute(insert(ours), rows)
+
     def cursor(self, source: str) -> Cursor:
         """Return how far a source was pulled."""
         found = self.rows(sa.select(cursors).where(cursors.c.source == source))
@@ -148,35 +157,46 @@ def keep(
 ) -> tuple[int, int]:
     """Write what came from a source of a partner (`where`); return how many were new and how many were refused."""
     partner, source = where
-    new = refused = 0
-    for one in items:
-        if isinstance(one, Refused):
-            refused += 1
-            held = {"partner": partner, "source": source, "object_id": one.object_id, "wrong": one.wrong,
-                    "mend": one.mend, "at": now}  # fmt: skip
-            connection.execute(insert(quarantine).values(**held).on_conflict_do_nothing())
-        else:
-            new += _keep_item(connection, partner, one)
+    listed = list(items)
+    taken = [one for one in listed if isinstance(one, Item)]
+    refused = [one for one in listed if isinstance(one, Refused)]
+    new = _keep_objects(connection, partner, taken)
+    _keep_claims(connection, partner, taken)
     if refused:
+        rows = [{"partner": partner, "source": source, "object_id": one.object_id, "wrong": one.wrong,
+                 "mend": one.mend, "at": now} for one in refused]  # fmt: skip
+        connection.execute(insert(quarantine).on_conflict_do_nothing(), rows)
         _forget_oldest(connection, source)
-    return new, refused
+    return new, len(refused)
 
 
-def _keep_item(connection: sa.Connection, partner: str, one: Item) -> int:
-    held = {"partner": partner, "object_id": one.object_id, "version": one.version, "raw": one.raw}
-    done = connection.execute(insert(objects).values(**held).on_conflict_do_nothing())
-    if one.derived is not None:
-        source, target = one.derived
-        row = {"partner": partner, "source_ref": source, "target_ref": target}
-        connection.execute(insert(derived).values(**row).on_conflict_do_nothing())
-    if one.claim is not None:
-        fields = {name: getattr(one.claim, name) for name in Claim.__slots__}
-        statement = insert(claims).values(partner=partner, object_id=one.object_id, **fields)
-        newer = statement.on_conflict_do_update(
-            index_elements=["partner", "object_id"], set_=fields, where=claims.c.told <= statement.excluded.told
-        )
-        connection.execute(newer)
-    return max(done.rowcount, 0)
+def _keep_objects(connection: sa.Connection, partner: str, taken: Sequence[Item]) -> int:
+    rows = [{"partner": partner, "object_id": one.object_id, "version": one.version, "raw": one.raw} for one in taken]
+    links = [{"partner": partner, "source_ref": one.derived[0], "target_ref": one.derived[1]}
+             for one in taken if one.derived is not None]  # fmt: skip
+    changes = sa.text("SELECT total_changes()")
+    before = connection.execute(changes).scalar_one()
+    if rows:
+        connection.execute(insert(objects).on_conflict_do_nothing(), rows)
+    after = connection.execute(changes).scalar_one()
+    if links:
+        connection.execute(insert(derived).on_conflict_do_nothing(), links)
+    return int(after - before)
+
+
+def _keep_claims(connection: sa.Connection, partner: str, taken: Sequence[Item]) -> None:
+    """Put a claim in the place of the one that its object made before, unless that is newer."""
+    names = tuple(Claim.__slots__)
+    rows = [{"partner": partner, "object_id": one.object_id, **{name: getattr(one.claim, name) for name in names}}
+            for one in taken if one.claim is not None]  # fmt: skip
+    if not rows:
+        return
+    statement = insert(claims)
+    fields = {name: statement.excluded[name] for name in names}
+    newer = claims.c.told <= statement.excluded.told
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["partner", "object_id"], set_=fields, where=newer), rows
+    )
 
 
 def _forget_oldest(connection: sa.Connection, source: str) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from stillwatch.model import InputRefused
 from stillwatch.sharing.feeds.grading import Partner, grade, root
 from stillwatch.sharing.feeds.stix_objects import read_stix
-from stillwatch.sharing.feeds.store import FILE, Store, Told, derived, keep, partners
+from stillwatch.sharing.feeds.store import FILE, Store, Told, derived, keep, ours, partners
 from stillwatch.sharing.feeds.words import Refused
 from stillwatch.sharing.taxii.envelope import Limits
 from stillwatch.sketch.reported import Value, Wanted
@@ -73,8 +73,22 @@ def _of(store: Store) -> tuple[list[Told], dict[str, Partner], dict[str, bytes]]
     rows = store.rows(sa.select(partners))
     known = {row["name"]: Partner(row["name"], row["reliability"], row["identity"]) for row in rows}
     keys = {row["key_id"]: _key(row["key_file"]) for row in rows if row["key_id"] and row["key_file"]}
-    claims = list(store.told())
-    return _with_roots(_honour_authors(claims, known), store), known, keys
+    claims = _with_roots(_honour_authors(list(store.told()), known), store)
+    return _not_ours(claims, {row["identity"] for row in store.rows(sa.select(ours))}), known, keys
+
+
+def _not_ours(claims: list[Told], identities: set[str]) -> list[Told]:
+    """Leave out what we said ourselves and hear again, and what without an origin may be a copy of it."""
+    said = {_value_of(one) for one in claims if one.claim.origin in identities}
+    return [
+        one
+        for one in claims
+        if one.claim.origin not in identities and (one.claim.origin or _value_of(one) not in said)
+    ]  # fmt: skip
+
+
+def _value_of(one: Told) -> tuple[str, str, str]:
+    return one.claim.kind, one.claim.value, one.claim.key_id
 
 
 def _honour_authors(claims: list[Told], known: dict[str, Partner]) -> list[Told]:
