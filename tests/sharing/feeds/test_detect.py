@@ -25,6 +25,7 @@ from stillwatch.sharing.author import Author
 from stillwatch.sharing.feeds.wanted import read_wanted
 from stillwatch.sharing.leaving import decide
 from stillwatch.sharing.stix import bundle
+from stillwatch.sharing.taxii.times import read_time
 from stillwatch.sharing.terms import Producer, Terms
 from stillwatch.sharing.tlp import Tlp
 from stillwatch.sketch.fingerprints import draft
@@ -36,6 +37,7 @@ from tests.sharing.feeds.test_taxii import COLLECTION
 CAMPAIGN = "F-burst"
 STRANGERS = 90  # of 256 accounts that are neither of the campaign nor a look-alike
 ACCUSED = ("suspect", "distillation")
+END = read_time("2026-09-21T00:00:00Z") or 0  # of the log
 
 
 @dataclass(frozen=True)
@@ -164,11 +166,11 @@ def test_poisoned_feeds_accuse_nobody(world: World, alone: tuple[Run, Run], tmp_
         f'path = "{name}.{form}"\nkind = "{kind}"\n'
         for name, form, kind in (
             ("customer", "list", "address"), ("nat", "list", "address"), ("junk", "list", "address"),
-            ("clients", "list", "client"), ("wide", "stix", ""), ("templates", "stix", ""),
+            ("clients", "csv", ""), ("wide", "stix", ""), ("templates", "stix", ""),
         )
     )  # fmt: skip
     with feeds(tmp_path, partners) as one:
-        done = {each.partner: each for each in one.pull()}
+        done = {each.partner: each for each in one.pull(END)}
         assert done["junk"].new == 100_000
         assert (done["wide"].new, done["wide"].refused) == (0, 1)
         assert done["templates"].new >= 3
@@ -188,8 +190,8 @@ def poison(folder: Path, world: World, log: pa.Table) -> None:
     def rows(*kinds: str) -> pa.Table:
         return log.filter(pa.array([world.lookalike[name] in kinds for name in log["account_id"].to_pylist()]))
 
-    def public(values: list[str]) -> list[str]:
-        return sorted({value for value in values if value})
+    def public(values: list[Any]) -> list[str]:
+        return sorted({str(value) for value in values if value})
 
     chance = np.random.default_rng(1)
     (folder / "customer.list").write_text("\n".join(public(rows("company", "small-firm")["ip"].to_pylist())))
@@ -200,7 +202,9 @@ def poison(folder: Path, world: World, log: pa.Table) -> None:
         a, b, c, d = chance.integers(1, 255, 4)
         junk.add(f"{20 + a % 70}.{b}.{c}.{d}")
     (folder / "junk.list").write_text("\n".join([*every, *sorted(junk)][:100_000]))
-    (folder / "clients.list").write_text("\n".join(public(log["tls_fingerprint"].to_pylist())))
+    popular = [f"{value},client" for value in public(log["tls_fingerprint"].to_pylist())]
+    popular += [f"{value},asn" for value in public(log["asn"].to_pylist())]
+    (folder / "clients.csv").write_text("\n".join(["value,kind", *popular]))
     (folder / "wide.stix").write_bytes(pack(indicator("[ipv4-addr:value ISSUBSET '1.0.0.0/0']")))
     (folder / "templates.stix").write_bytes(pack(*templates(rows)))
 
