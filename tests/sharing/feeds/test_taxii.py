@@ -21,7 +21,7 @@ from stillwatch.sharing.leaving import decide
 from stillwatch.sharing.stix import bundle as write_bundle
 from tests.apps.taxii.running import CAMPAIGNS, Running, running
 from tests.sharing.cases import SECRET, case, terms
-from tests.sharing.feeds.made import Feeds, feeds, indicator
+from tests.sharing.feeds.made import Feeds, bundle, feeds, indicator
 
 COLLECTION = "11111111-1111-4111-8111-111111111111"
 KILLED = """
@@ -69,6 +69,7 @@ def test_a_bundle_posted_pulled_and_exported_is_the_same_json(server: Running, t
         assert {each["id"]: each for each in sent}.items() <= exported(one).items()
         assert one.refusals() == []
         assert one.pull()[0].new == 0
+        assert one.refusals() == []
         server["north"].post(CAMPAIGNS, indicator(number=77))
         assert one.pull()[0].new == 1
         gone = indicator(number=77, revoked=True, modified="2026-01-31T10:00:00.000Z")
@@ -152,3 +153,17 @@ def test_what_is_too_long_or_compressed_is_not_read(
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], body: bytes, why: str
 ) -> None:
     assert why in ask(monkeypatch, [(200, headers, body)])[0]
+
+
+def test_a_malformed_page_moves_no_cursor_and_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sound = bundle(indicator()).replace(b'"type": "bundle"', b'"more": false')
+    dated = {"X-TAXII-Date-Added-Last": "2026-01-31T00:00:00.000000Z"}
+    cut, nested = b'{"objects": [1, {"a": }]}', b'{"objects": ' + b"[" * 600_000
+    answers = [(200, dated, cut), (200, dated, nested), (200, dated, sound), (200, dated, b"{}")]
+    monkeypatch.setattr(http.client, "HTTPConnection", lambda *_, **__: Line(answers))
+    hub = '[[partner]]\nname = "hub"\n[[partner.source]]\ntype = "taxii"\nurl = "http://localhost/h/"\n'
+    with feeds(tmp_path, hub + f'collection = "{COLLECTION}"\n') as one:
+        assert ["page" in one.pull()[0].trouble for _ in range(2)] == [True, True]
+        assert (one.pull()[0].new, one.pull()[0].trouble) == (1, "")

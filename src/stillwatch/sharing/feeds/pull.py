@@ -6,6 +6,7 @@ import glob
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -16,9 +17,10 @@ from stillwatch.sharing.feeds.lists import Reading, read_csv, read_list, read_mi
 from stillwatch.sharing.feeds.settings import PartnerTable, Settings, SourceTable
 from stillwatch.sharing.feeds.stix_objects import read_stix
 from stillwatch.sharing.feeds.store import Cursor, Store, keep, move
-from stillwatch.sharing.feeds.words import Item, Refused
-from stillwatch.sharing.taxii.envelope import Limits
+from stillwatch.sharing.feeds.words import Item, Json, Refused
+from stillwatch.sharing.taxii.envelope import MAX_CONTAINERS, Limits
 
+LONGEST_TOKEN = 1_000  # characters of a server's `next`
 BATCH = 5_000  # objects of a file in one transaction
 SHORTER = "split the file, or serve it by TAXII"
 FEWER = "ask the partner for less, or raise limits.objects"
@@ -88,44 +90,41 @@ def _collection(
             cursor = Cursor(cursor.added_after)
             page = collection.page(settings.limits.page, cursor.added_after, "")
             assert page is not None
-        items = list(read_stix(page.body, _limits(settings), clock.now))
+        told = _envelope(page, source.name())
+        items = list(read_stix(page.body, _limits(settings), clock.now)) if "objects" in told else []
+        broken = any(isinstance(one, Refused) and one.whole for one in items)
         taken += len(items)
-        after = _after(page, cursor)
+        after = cursor if broken else _after(page, told, cursor)
         with store.writing() as connection:
             counted = keep(connection, (partner.name, source.name()), items, clock.now)
             move(connection, name, after)
         yield counted
-        if not after.next and not _goes_on(page):
+        if broken:
+            raise Unreachable(f"{source.name()}: a page is malformed; the next pull asks for it again")
+        if told.get("more") is not True:
             return
         if after == cursor or taken > most:
             raise Unreachable(f"{source.name()}: more than {most:,} objects, or pages that lead nowhere; {FEWER}")
         cursor = after
 
 
-def _after(page: Page, cursor: Cursor) -> Cursor:
+def _envelope(page: Page, name: str) -> Json:
+    """Return the envelope. A page that is none, or too much for memory, moves no cursor."""
+    told = None
+    if page.body.count(b"{") + page.body.count(b"[") <= MAX_CONTAINERS:
+        with suppress(ValueError, RecursionError):
+            told = json.loads(page.body)
+    if not isinstance(told, dict):
+        raise Unreachable(f"{name}: a page is no envelope, or too much of one; lower limits.page, or tell the partner")
+    return told
+
+
+def _after(page: Page, told: Json, cursor: Cursor) -> Cursor:
     """Return where to go on: the server's `next` with the same filter, else after the newest object that it dated."""
-    reached = max(cursor.reached, page.reached)
-    if _goes_on(page) and (token := _next(page)):
+    reached, token = max(cursor.reached, page.reached), told.get("next")
+    if told.get("more") is True and isinstance(token, str) and 0 < len(token) <= LONGEST_TOKEN:
         return Cursor(cursor.added_after, token, reached)
     return Cursor(reached or cursor.added_after, "", reached)
-
-
-def _goes_on(page: Page) -> bool:
-    return _property(page, "more") is True
-
-
-def _next(page: Page) -> str:
-    found = _property(page, "next")
-    return found if isinstance(found, str) and len(found) <= 1_000 else ""
-
-
-def _property(page: Page, name: str) -> object:
-    """Return a property of the envelope itself; the body was read as one before, so its JSON is sound or refused."""
-    try:
-        told = json.loads(page.body)
-    except (ValueError, RecursionError):
-        return None
-    return told.get(name) if isinstance(told, dict) else None
 
 
 def _files(

@@ -28,7 +28,9 @@ def read_stix(body: bytes, limits: Limits, now: int) -> Iterator[Item | Refused]
         for piece in open_envelope(body, limits):
             yield _one(piece, now)
     except Refusal as refusal:
-        yield Refused("", str(refusal)[:300], "send a STIX bundle or a TAXII envelope of smaller, flatter objects")
+        yield Refused(
+            "", str(refusal)[:300], "send a STIX bundle or a TAXII envelope of smaller, flatter objects", True
+        )
 
 
 def _one(piece: Piece, now: int) -> Item | Refused:

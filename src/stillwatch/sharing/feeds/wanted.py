@@ -137,7 +137,7 @@ def _bundle(place: Path, at: int) -> tuple[list[Told], dict[str, Partner], dict[
     if len(body) > LONGEST_BUNDLE:
         raise InputRefused(f"{place}: is longer than {LONGEST_BUNDLE:,} bytes; pull it with `stillwatch feeds pull`")
     items = list(read_stix(body, Limits(objects=200_000), at))
-    broken = next((one for one in items if isinstance(one, Refused) and not one.object_id), None)
+    broken = next((one for one in items if isinstance(one, Refused) and one.whole), None)
     if broken is not None:
         raise InputRefused(f"{place}: {broken.wrong}; {broken.mend}")
     name = f"bundle {place.name}"

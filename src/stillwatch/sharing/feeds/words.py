@@ -51,3 +51,4 @@ class Refused:
     object_id: str
     wrong: str
     mend: str
+    whole: bool = False  # what follows in its file or page was not read either
