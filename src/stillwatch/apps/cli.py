@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 import stillwatch as sw
 from stillwatch.apps import terminal
+from stillwatch.apps.corroborate.command import corroborate_app
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Finds, explains and attributes distillation attacks in the traffic of a model API.",
 )
+app.add_typer(corroborate_app)
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[

@@ -68,3 +68,10 @@ def test_a_few_coincidences_raise_nothing() -> None:
         Answer("north", "infrastructure", Stance.CONFIRMS, 2, "A"),
     ]
     assert not corroborated(VerdictKind.WATCH, CASE, said).raised
+
+
+def test_a_network_in_common_is_what_a_school_shares_and_raises_nothing() -> None:
+    said = [Answer(name, "infrastructure", Stance.CONFIRMS, 900, "A") for name in ("north", "south")]
+    told = corroborated(VerdictKind.WATCH, CASE, said)
+    assert not told.raised
+    assert "neighbours" in told.because

@@ -70,11 +70,15 @@ def test_nothing_is_revealed_before_this_side_consents(consents: bool | None) ->
     asker, last = run.count(sent, desk.answer("north", session, sent.masked, 1.0))
     desk.tally("north", session, last, 2.0)
     if consents is None:
+        assert desk.agrees("north", session, 3.0) is False
         assert desk.reveal("north", session, run.reveal(asker), 3.0) is None
         desk.consent = lambda partner, name: True
+        assert desk.agrees("north", session, 4.0)
         assert desk.reveal("north", session, run.reveal(asker), 4.0) is not None
     else:
         with pytest.raises(NotConsented, match="how many, not which"):
+            desk.agrees("north", session, 3.0)
+        with pytest.raises(OutOfOrder):
             desk.reveal("north", session, run.reveal(asker), 3.0)
 
 

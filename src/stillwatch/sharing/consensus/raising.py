@@ -19,6 +19,7 @@ NEXT: Mapping[VerdictKind, VerdictKind] = {
     VerdictKind.WATCH: VerdictKind.SUSPECT,
     VerdictKind.SUSPECT: VerdictKind.DISTILLATION,
 }
+NEEDED = "funding"  # a network, a client and a mail domain are what a school or a company shares too
 FAMILIES = 2  # families, or else sources, that must confirm before `distillation`
 
 
@@ -65,6 +66,8 @@ def _step(
         return verdict, f"{confidence.reported:+.1f} bits were reported, {rules.step:.1f} raise a verdict"
     raised = NEXT[verdict]
     families = {term.answer.family for term in confidence.terms if term.bits > 0}
+    if NEEDED not in families:
+        return verdict, f"no {NEEDED} is in common; a network, a client or a mail domain is what neighbours share too"
     if raised is VerdictKind.DISTILLATION and max(len(families), len(confidence.confirming)) < FAMILIES:
         return verdict, "one family of one source is not enough for distillation"
     if raised is VerdictKind.DISTILLATION and confidence.disputed:

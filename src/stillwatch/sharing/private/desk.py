@@ -104,6 +104,18 @@ class Desk:
             self.append("psi-counted", session, {"partner": partner, "count": counted.count})
         return counted.count
 
+    def agrees(self, partner: str, session: str, now: float) -> bool:
+        """Say whether this side consents to tell which; False while it has not. Raises NotConsented if it never does.
+
+        An asker asks this before it tells anything itself.
+        """
+        with self._step(partner, session, run.Counted, now) as step:
+            consents = self.consent(partner, session)
+            if consents is False:
+                raise NotConsented("this side tells how many, not which")
+            step.next = step.state
+            return bool(consents)
+
     def reveal(self, partner: str, session: str, message: bytes, now: float) -> tuple[bytes, tuple[bytes, ...]] | None:
         """Exchange which are in common, once this side consents too; None while it has not. Ends the session.
 

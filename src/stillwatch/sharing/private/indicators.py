@@ -105,5 +105,5 @@ KINDS: Mapping[str, Kind] = {
     "client": Kind("infrastructure", "asn, tls_fingerprint", "`64500|t13d1516h2_8daaf6152771_e5627efa2ab1`", _stack),
     "payment": Kind("funding", "payment_fingerprint", "keyed hash, 12 to 128 characters", _keyed),
     "phone": Kind("funding", "phone_hash", "keyed hash, 12 to 128 characters", _keyed),
-    "mail-domain": Kind("funding", "email_domain", "lower case, IDNA", _domain),
+    "mail-domain": Kind("infrastructure", "email_domain", "lower case, IDNA", _domain),
 }

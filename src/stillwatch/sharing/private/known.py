@@ -6,7 +6,7 @@ addresses, one address. Such a value is common at every provider, and finding it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import log2
 
@@ -14,6 +14,8 @@ from stillwatch.sharing.private.indicators import KINDS, Indicator
 
 OUTSIDE = 0.25  # of those who show a value may stand outside campaigns
 RARE = 6.0  # bits: at most one account in 64 shows it
+SECONDS_OF_DAY = 86_400.0
+EXPIRES: Mapping[str, float] = {"infrastructure": 60.0, "funding": 180.0}  # days: addresses change hands
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,12 @@ def elements(shown: Iterable[Shown], family: str, cap: int) -> tuple[bytes, ...]
             best[one.indicator] = max(best.get(one.indicator, 0), one.inside)
     ordered = sorted(best, key=lambda indicator: (-best[indicator], indicator))
     return tuple(indicator.to_bytes() for indicator in ordered[:cap])
+
+
+def fresh(shown: Iterable[Shown], expiry: Mapping[str, float] = EXPIRES) -> tuple[Shown, ...]:
+    """Leave out what was last seen longer before the newest than its family lasts, in days."""
+    held = tuple(shown)
+    newest = max((one.last_seen for one in held), default=0.0)
+    return tuple(
+        one for one in held if newest - one.last_seen <= expiry[KINDS[one.indicator.kind].family] * SECONDS_OF_DAY
+    )

@@ -1,0 +1,113 @@
+"""Two providers each see half of everything: after both asked, campaigns are found that neither could be sure of.
+
+Accounts of a planted log are dealt to two providers, who detect alone, each with its half. Then each asks the other by
+private comparison, over HTTP, about each of its campaigns. "Found" is a verdict raised by one step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import stillwatch as sw
+from stillwatch.apps.corroborate.asking import Asking, Told, corroborate
+from stillwatch.apps.corroborate.config import read_partners
+from stillwatch.apps.corroborate.index import build_index
+from stillwatch.apps.corroborate.index_file import read_index, write_index
+from stillwatch.lab.truth import Truth, read_truth
+from stillwatch.model import VerdictKind
+from tests.apps.corroborate.partners import STEP, running, write_config, write_partners
+
+pytestmark = pytest.mark.slow
+PROVIDERS = ("east", "west")
+BELOW = (VerdictKind.WATCH, VerdictKind.SUSPECT)
+
+
+@dataclass
+class Asked:
+    """One provider's campaign: who is in it by the labels, and what the other provider made of it."""
+
+    provider: str
+    of: str  # the planted campaign or the look-alike of most members
+    guilty: bool
+    told: Told
+
+
+def half(table: pa.Table, provider: str) -> pa.Table:
+    side = PROVIDERS.index(provider)
+    accounts = table["account_id"].to_pylist()
+    return table.filter(pa.array([hashlib.sha256(one.encode()).digest()[0] % 2 == side for one in accounts]))
+
+
+def named(truth: Truth, members: tuple[str, ...]) -> tuple[str, bool]:
+    names = [(truth.campaign.get(one) or truth.lookalike.get(one) or "ordinary") for one in members]
+    most = Counter(names).most_common(1)[0][0]
+    return most, any(truth.campaign.get(one) for one in members)
+
+
+@pytest.fixture(scope="module")
+def asked(small_traffic: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Asked]:
+    folder = tmp_path_factory.mktemp("providers")
+    runs = {}
+    log, accounts = (pq.read_table(small_traffic / f"{name}.parquet") for name in ("exchanges", "accounts"))
+    for provider in PROVIDERS:
+        own, who = half(log, provider), half(accounts, provider)
+        run = sw.detect(own, accounts=who, licences=small_traffic / "licences.csv")
+        index = build_index(run, own, who)
+        write_config(folder / provider, index, sessions_per_hour=500, elements_per_day=10**9, reveal="never")
+        runs[provider] = run
+    truth, found = read_truth(small_traffic / "labels"), []
+    for provider, other in zip(PROVIDERS, PROVIDERS[::-1], strict=True):
+        with running(folder / other / "serve.toml") as url:
+            partners = read_partners(write_partners(folder / provider / "asks", {other: url}))
+            for story in runs[provider].stories:
+                asking, index = Asking(partners, padding=STEP), folder / provider / "indicators.parquet"
+                told = corroborate(story.campaign, index, asking, folder / provider / "asked")
+                found.append(Asked(provider, *named(truth, story.campaign.members), told))
+    return found
+
+
+def test_campaigns_below_the_bar_at_both_providers_are_found_at_both_after_they_asked(asked: list[Asked]) -> None:
+    before: dict[str, list[Asked]] = {}
+    for one in asked:
+        if one.guilty and one.told.result.before in BELOW:
+            before.setdefault(one.of, []).append(one)
+    alone = {name: {one.provider for one in halves} for name, halves in before.items()}
+    both = {name for name, where in alone.items() if len(where) == 2}
+    raised = {name: {one.provider for one in before[name] if one.told.result.raised} for name in both}
+    found = {name for name, where in raised.items() if len(where) == 2}
+    assert "H-relay" in found
+    assert found <= both
+
+
+def test_one_provider_s_suspect_becomes_distillation_with_the_other_s_help(asked: list[Asked]) -> None:
+    steps = {(one.of, one.told.result.before.value, one.told.result.after.value) for one in asked if one.guilty}
+    assert ("A-reasoning", "suspect", "distillation") in steps
+
+
+def test_no_look_alike_is_raised_though_some_are_watched_by_both(asked: list[Asked]) -> None:
+    innocent = [one for one in asked if not one.guilty]
+    watched = Counter(one.of for one in innocent)
+    assert [name for name, count in watched.items() if count >= 2], "no look-alike is watched by both: proves nothing"
+    assert [one.of for one in innocent if one.told.result.raised] == []
+
+
+def test_no_provider_learnt_which_indicators_the_other_has(asked: list[Asked]) -> None:
+    outcomes = [outcome for one in asked for outcome in one.told.outcomes]
+    assert outcomes
+    assert all(one.revealed is None for one in outcomes)
+    assert not [one.told.failures for one in asked if one.told.failures]
+
+
+def test_an_index_reads_back_as_it_was(asked: list[Asked], tmp_path: Path, small_traffic: Path) -> None:
+    assert asked
+    path = tmp_path / "index.parquet"
+    write_index([], path)
+    assert read_index(path) == ()
+    assert path.stat().st_mode & 0o077 == 0
