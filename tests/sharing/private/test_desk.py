@@ -63,23 +63,48 @@ def test_the_ledger_has_commitments_and_no_element() -> None:
     assert sent.masked[:32].hex() not in told
 
 
-@pytest.mark.parametrize("consents", [False, None])
-def test_nothing_is_revealed_before_this_side_consents(consents: bool | None) -> None:
-    desk = make_desk(Ledger(), consents)
-    sent, session = begin(desk)
-    asker, last = run.count(sent, desk.answer("north", session, sent.masked, 1.0))
-    desk.tally("north", session, last, 2.0)
-    if consents is None:
-        assert desk.agrees("north", session, 3.0) is False
-        assert desk.reveal("north", session, run.reveal(asker), 3.0) is None
-        desk.consent = lambda partner, name: True
-        assert desk.agrees("north", session, 4.0)
-        assert desk.reveal("north", session, run.reveal(asker), 4.0) is not None
-    else:
-        with pytest.raises(NotConsented, match="how many, not which"):
-            desk.agrees("north", session, 3.0)
-        with pytest.raises(OutOfOrder):
-            desk.reveal("north", session, run.reveal(asker), 3.0)
+def count_once(desk: Desk, now: float = 0.0) -> tuple[run.Counted, str]:
+    sent, session = begin(desk, now)
+    asker, last = run.count(sent, desk.answer("north", session, sent.masked, now))
+    desk.tally("north", session, last, now)
+    return asker, session
+
+
+def test_nothing_is_revealed_before_this_side_consents() -> None:
+    desk = make_desk(Ledger(), None)
+    asker, session = count_once(desk)
+    assert desk.agrees("north", session, 3.0) is False
+    assert desk.reveal("north", session, run.reveal(asker), 3.0) is None
+    desk.consent = lambda partner, name: True
+    assert desk.agrees("north", session, 4.0)
+    assert desk.reveal("north", session, run.reveal(asker), 4.0) is not None
+    with pytest.raises(OutOfOrder):
+        desk.reveal("north", session, run.reveal(asker), 5.0)
+
+
+def test_where_nothing_is_ever_revealed_a_session_ends_with_its_count() -> None:
+    desk = make_desk(Ledger(), False)
+    asker, session = count_once(desk)
+    with pytest.raises(OutOfOrder):
+        desk.reveal("north", session, run.reveal(asker), 3.0)
+
+
+def test_consent_that_is_taken_back_holds() -> None:
+    desk = make_desk(Ledger(), True)
+    _, session = count_once(desk)
+    desk.consent = lambda partner, name: False
+    with pytest.raises(NotConsented, match="how many, not which"):
+        desk.agrees("north", session, 3.0)
+
+
+def test_sessions_that_wait_for_consent_keep_nobody_out_and_the_oldest_goes() -> None:
+    desk = make_desk(Ledger(), None, sessions=1)
+    _, first = count_once(desk)
+    _, second = count_once(desk, 1.0)
+    begin(desk, 2.0)
+    with pytest.raises(OutOfOrder):
+        desk.agrees("north", first, 3.0)
+    assert desk.agrees("north", second, 3.0) is False
 
 
 def test_a_greeting_or_a_step_that_comes_again_is_refused() -> None:

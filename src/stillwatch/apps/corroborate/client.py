@@ -121,10 +121,12 @@ def _ask(wire: Wire, question: Question, append: Append, sleep: Callable[[float]
     _, answer = wire.post(f"/{session}/masked", sent.masked, (asking.own.size + reply.size) * POINT)
     counted, last = run.count(sent, answer)
     _, told = wire.post(f"/{session}/doubled", last, HELLO_BYTES)
-    _check_count(told, counted.count)
+    tells = _check_count(told, counted.count)
     append("psi-counted", session, {"partner": wire.name, "count": counted.count})
     revealed, note = None, ""
-    if question.reveal and counted.count:
+    if question.reveal and not tells:
+        note = f"{wire.name} tells how many, not which"
+    elif question.reveal and counted.count:
         revealed, note = _reveal(wire, session, counted, question, sleep, largest)
         if revealed is not None:
             append("psi-revealed", session, {"partner": wire.name, "count": counted.count})
@@ -150,13 +152,16 @@ def _reveal(
         waited += POLL
 
 
-def _check_count(told: bytes, count: int) -> None:
+def _check_count(told: bytes, count: int) -> bool:
+    """Refuse another count than one's own; return whether the partner ever tells which."""
     try:
-        theirs: Any = json.loads(told)["count"]
+        row: Any = json.loads(told)
+        theirs, tells = row["count"], bool(row["reveals"])
     except (ValueError, KeyError, TypeError) as error:
         raise ExchangeRefused("the partner's count is no JSON with a count") from error
     if theirs != count:
         raise ExchangeRefused(f"the partner counted {str(theirs)[:20]}, this side {count:,}: one of them is wrong")
+    return tells
 
 
 def _reason(data: bytes) -> str:

@@ -31,6 +31,7 @@ class PartnerRow(_Strict):
     sessions_per_hour: int = Field(default=12, ge=1)
     elements_per_day: int = Field(default=400_000, ge=1)
     public_key: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    reliability: Literal["A", "B", "C", "D", "E", "F"] = "F"
 
 
 class ServeConfig(_Strict):

@@ -12,6 +12,7 @@ from stillwatch.apps.corroborate.book import Book
 from stillwatch.apps.corroborate.config import ServeConfig
 from stillwatch.apps.corroborate.index_file import read_index
 from stillwatch.model import MissingDependency, VerdictKind
+from stillwatch.sharing.consensus.contributions import LONGEST
 from stillwatch.sharing.private.allowed import AllowList, read_allow_list
 from stillwatch.sharing.private.desk import Append, AskedTooOften, Desk, NotConsented, OutOfOrder, Terms
 from stillwatch.sharing.private.group import POINT, ExchangeRefused
@@ -82,7 +83,8 @@ def make_app(config: ServeConfig, desk: Desk, clock: Callable[[], float] = time.
     async def doubled(request: Request, partner: str) -> Response:
         body = await _body(request, largest)
         count = await asyncio.to_thread(desk.tally, partner, request.path_params["session"], body, clock())
-        return JSONResponse({"count": count, "organisation": config.organisation})
+        tells = config.partners[partner].reveal != "never"
+        return JSONResponse({"count": count, "organisation": config.organisation, "reveals": tells})
 
     async def consent(request: Request, partner: str) -> Response:
         agreed = await asyncio.to_thread(desk.agrees, partner, request.path_params["session"], clock())
@@ -97,7 +99,22 @@ def make_app(config: ServeConfig, desk: Desk, clock: Callable[[], float] = time.
 
     steps = {"": begin, "/{session}/masked": masked, "/{session}/doubled": doubled}
     steps |= {"/{session}/consent": consent, "/{session}/reveal": reveal}
+    from stillwatch.apps.corroborate.hub_server import HubDesk  # here: after starlette is known to be there
+
+    hub = HubDesk(config, clock) if config.hub else None
+
+    async def contribute(request: Request, partner: str) -> Response:
+        assert hub is not None
+        return await hub.contribute(await _body(request, LONGEST), partner)
+
+    async def page(request: Request, partner: str) -> Response:
+        assert hub is not None
+        return await hub.page(request, partner)
+
     routes = [Route(f"/v1/sessions{path}", _guarded(config, step), methods=["POST"]) for path, step in steps.items()]
+    if hub is not None:
+        routes.append(Route("/v1/contributions", _guarded(config, contribute), methods=["POST"]))
+        routes.append(Route("/v1/contributions", _guarded(config, page), methods=["GET"]))
     return Starlette(routes=routes)
 
 

@@ -62,14 +62,19 @@ def add_up(prior_p: float, answers: Sequence[Answer], rules: Rules | None = None
 
 
 def weigh(answers: Sequence[Answer], rules: Rules) -> tuple[Term, ...]:
-    """Return each answer's term, the strongest first; of one source and family the strongest alone counts."""
+    """Return each answer's term, the strongest first.
+
+    Of one source and family one answer counts: the source's own where it gave one, for a copy must not make it younger.
+    """
     raw = [(_llr(one, rules), one) for one in answers]
     scaled = [(llr * _weight(one, rules) * decay_of(one, rules), llr, one) for llr, one in raw]
     scaled.sort(key=lambda part: (-abs(part[0]), part[2].source, part[2].organisation, part[2].family))
     first: dict[tuple[str, str], Answer] = {}
+    for _, _, one in sorted(scaled, key=lambda part: part[2].organisation != part[2].source):
+        first.setdefault((one.source, one.family), one)
     terms = []
     for bits, llr, one in scaled:
-        before = first.setdefault((one.source, one.family), one)
+        before = first[one.source, one.family]
         counts = float(before is one)
         terms.append(
             Term(

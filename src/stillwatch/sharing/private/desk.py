@@ -43,7 +43,7 @@ class Terms:
     cap: int = CAP
     step: int = STEP
     seconds: float = 1_800.0  # a session's life
-    sessions: int = 4  # at once
+    sessions: int = 4  # of one partner under way, and as many more that are counted and wait for consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,9 @@ class Desk:
     def tally(self, partner: str, session: str, message: bytes, now: float) -> int:
         """Count what is in common."""
         with self._step(partner, session, run.Answered, now) as step:
-            step.next = counted = run.tally(step.state, message)
+            counted = run.tally(step.state, message)
             self.append("psi-counted", session, {"partner": partner, "count": counted.count})
+            step.next = None if self.consent(partner, session) is False else counted
         return counted.count
 
     def agrees(self, partner: str, session: str, now: float) -> bool:
@@ -141,7 +142,11 @@ class Desk:
         self.history = [one for one in self.history if now - one.at < DAY]
         if nonce in self._nonces:
             raise OutOfOrder("this greeting came before; a run begins with a fresh one")
-        if len(self._sessions) >= self.terms.sessions:
+        own = {name: one for name, one in self._sessions.items() if one.partner == partner}
+        waiting = [name for name, one in own.items() if isinstance(one.state, run.Counted)]
+        for name in waiting[: -self.terms.sessions]:
+            del self._sessions[name]  # the oldest: whoever wants to know which asks again
+        if len(own) - len(waiting) >= self.terms.sessions:
             raise AskedTooOften(f"{self.terms.sessions} comparisons are under way; try again later")
         reason = refusal(self.rates[partner], self.history, partner, size, now)
         if reason is not None:
