@@ -66,7 +66,7 @@ def asked(small_traffic: Path, tmp_path_factory: pytest.TempPathFactory) -> list
     for provider, other in zip(PROVIDERS, PROVIDERS[::-1], strict=True):
         with running(folder / other / "serve.toml") as url:
             partners = read_partners(write_partners(folder / provider / "asks", {other: url}))
-            for story in runs[provider].stories:
+            for story in (one for one in runs[provider].stories if one.campaign.verdict in BELOW):
                 asking, index = Asking(partners, padding=STEP), folder / provider / "indicators.parquet"
                 told = corroborate(story.campaign, index, asking, folder / provider / "asked")
                 found.append(Asked(provider, *named(truth, story.campaign.members), told))
@@ -76,7 +76,7 @@ def asked(small_traffic: Path, tmp_path_factory: pytest.TempPathFactory) -> list
 def test_campaigns_below_the_bar_at_both_providers_are_found_at_both_after_they_asked(asked: list[Asked]) -> None:
     before: dict[str, list[Asked]] = {}
     for one in asked:
-        if one.guilty and one.told.result.before in BELOW:
+        if one.guilty:
             before.setdefault(one.of, []).append(one)
     alone = {name: {one.provider for one in halves} for name, halves in before.items()}
     both = {name for name, where in alone.items() if len(where) == 2}

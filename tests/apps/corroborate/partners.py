@@ -18,7 +18,7 @@ from stillwatch.sharing.private.known import Shown
 
 TOKEN = "north's token for us"
 STEP = 64
-PER_PARTNER = ("reveal", "sessions_per_hour", "elements_per_day")
+PER_PARTNER = ("reveal", "sessions_per_hour", "elements_per_day", "public_key")
 
 
 def shown(campaign: str, kind: str, values: Sequence[str], verdict: str = "suspect") -> list[Shown]:
@@ -33,7 +33,8 @@ def write_config(folder: Path, index: Sequence[Shown], **settings: Any) -> Path:
     partner |= {name: settings.pop(name) for name in tuple(settings) if name in PER_PARTNER}
     rows = {"organisation": "north", "listen": "127.0.0.1:0", "index": "indicators.parquet", "state": "state"}
     rows |= {"padding": STEP, **settings}
-    lines = [*(f"{key} = {_toml(value)}" for key, value in rows.items()), "[partners.us]"]
+    member = rows.pop("member", "us")
+    lines = [*(f"{key} = {_toml(value)}" for key, value in rows.items()), f"[partners.{member}]"]
     lines += [f"{key} = {_toml(value)}" for key, value in partner.items()]
     path = folder / "serve.toml"
     path.write_text("\n".join(lines) + "\n")
