@@ -56,7 +56,7 @@ def test_a_campaign_that_a_partner_sees_too_is_raised_one_step_and_the_arithmeti
         told = json.loads(text)
         assert (status, told["after"], told["calibrated"]) == (1, "distillation", False)
         assert [len(one["revealed"]) for one in told["comparisons"]] == [8, 9]
-        assert sum(term["bits"] for term in told["terms"]) == pytest.approx(told["reported_bits"])
+        assert min(sum(term["bits"] for term in told["terms"]), 6.0) == pytest.approx(told["reported_bits"])
 
 
 def test_a_partner_that_sees_nothing_raises_nothing(suspect: Path) -> None:

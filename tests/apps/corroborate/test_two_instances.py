@@ -141,3 +141,12 @@ def test_a_partner_that_is_down_is_named(tmp_path: Path, book: Book) -> None:
     row = read_partners(write_partners(tmp_path, {"north": "http://127.0.0.1:9"}))["north"]
     with pytest.raises(PartnerFailed, match="north: cannot be reached"):
         ask("north", row, QUESTION, book.append)
+
+
+def test_an_index_that_cannot_be_read_is_the_answerer_s_to_mend(tmp_path: Path, book: Book) -> None:
+    config = write_config(tmp_path / "north", THEIRS)
+    with running(config) as url:
+        row = read_partners(write_partners(tmp_path / "us", {"north": url}))["north"]
+        (tmp_path / "north" / "indicators.parquet").write_bytes(b"no index")
+        with pytest.raises(PartnerFailed, match="503: this side cannot answer now"):
+            ask("north", row, QUESTION, book.append)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from typing import Any
 from stillwatch.apps.corroborate.book import Book
 from stillwatch.apps.corroborate.config import ServeConfig
 from stillwatch.apps.corroborate.index_file import read_index
-from stillwatch.model import MissingDependency, VerdictKind
+from stillwatch.model import MissingDependency, StillwatchError, VerdictKind
 from stillwatch.sharing.consensus.contributions import LONGEST
 from stillwatch.sharing.private.allowed import AllowList, read_allow_list
 from stillwatch.sharing.private.desk import Append, AskedTooOften, Desk, NotConsented, OutOfOrder, Terms
@@ -30,6 +31,8 @@ except ModuleNotFoundError as error:
     raise MissingDependency(
         "answering partners needs starlette and uvicorn: pip install 'stillwatch[sharing]'"
     ) from error
+
+logger = logging.getLogger(__name__)
 
 BYTES = "application/octet-stream"
 STATUS: dict[type[ExchangeRefused], int] = {AskedTooOften: 429, OutOfOrder: 409, NotConsented: 403}
@@ -160,6 +163,11 @@ def _guarded(config: ServeConfig, step: Step) -> Callable[[Request], Awaitable[R
             return await step(request, partner)
         except ExchangeRefused as error:
             return _refused(STATUS.get(type(error), 400), str(error))
+        except (
+            StillwatchError
+        ) as error:  # the index or a list cannot be read: for us to mend, not for a partner to know
+            logger.error("%s: %s", type(error).__name__, error)
+            return _refused(503, "this side cannot answer now")
         except ClientDisconnect:
             return _refused(400, "the body ended early")
 

@@ -102,7 +102,9 @@ def _domain(text: str) -> str | None:
 
 KINDS: Mapping[str, Kind] = {
     "address": Kind("infrastructure", "ip, signup_ip", "v4 address, or the /64 of a v6 address", _address),
-    "client": Kind("infrastructure", "asn, tls_fingerprint", "`64500|t13d1516h2_8daaf6152771_e5627efa2ab1`", _stack),
+    "client": Kind(
+        "infrastructure", "asn, tls_fingerprint", "number of the system and JA4 or JA3, a bar between", _stack
+    ),
     "payment": Kind("funding", "payment_fingerprint", "keyed hash, 12 to 128 characters", _keyed),
     "phone": Kind("funding", "phone_hash", "keyed hash, 12 to 128 characters", _keyed),
     "mail-domain": Kind("infrastructure", "email_domain", "lower case, IDNA", _domain),

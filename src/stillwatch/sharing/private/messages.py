@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from stillwatch.sharing.private.group import DOMAIN, ExchangeRefused
 
@@ -70,7 +71,7 @@ def context_of(hello: Hello, welcome: Welcome) -> bytes:
     return hashlib.sha256(DOMAIN + b"|context|" + first + second).digest()
 
 
-def _row(data: bytes, kind: type[Hello] | type[Welcome]) -> dict[str, object]:
+def _row(data: bytes, kind: type[Hello] | type[Welcome]) -> dict[str, Any]:
     if len(data) > HELLO_BYTES:
         raise ExchangeRefused(f"a greeting of {len(data):,} bytes; {HELLO_BYTES:,} are allowed")
     try:
