@@ -60,6 +60,9 @@ def test_both_instances_learn_the_count_and_on_consent_which(north: tuple[Path, 
     assert told.revealed is not None
     common = [card for card in CARDS[60:80] if card != CARDS[65]]  # what north allows is never answered
     assert set(told.revealed) == set(elements(common))
+    (kept,) = (folder / "state" / "revealed").glob("*.json")
+    assert {row["value"] for row in json.loads(kept.read_text())} == set(common)
+    assert kept.stat().st_mode & 0o077 == 0
     kinds = [json.loads(line)["kind"] for line in (folder / "state" / "asked.ndjson").read_text().splitlines()]
     assert kinds[-3:] == ["psi-asked", "psi-counted", "psi-revealed"]
 

@@ -195,3 +195,29 @@ def test_a_secret_is_in_no_printed_record() -> None:
     assert sent.asking.key.hex() not in told
     assert repr(sent.asking.key) not in told
     assert repr(answering.key) not in told
+
+
+def test_without_its_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from stillwatch.model import MissingDependency
+    from stillwatch.sharing.private import group
+
+    monkeypatch.setitem(sys.modules, "rbcl", None)
+    group._library.cache_clear()
+    with pytest.raises(MissingDependency, match=r"pip install 'stillwatch\[sharing\]'"):
+        new_key()
+    monkeypatch.undo()
+    group._library.cache_clear()
+    assert len(new_key()) == 32
+
+
+def test_an_answerer_that_cannot_name_an_element_raises_no_count() -> None:
+    """It may send back what it was sent, multiplied as it likes: nothing is in common with what the asker hashed."""
+    sent, answering = begin({b"x"}, {b"y"})
+    key = new_key()
+    echoed = multiply(key, sent.masked)
+    forged = multiply(new_key(), sent.masked)
+    for again, own in ((echoed, sent.masked), (sent.masked, echoed), (echoed, echoed), (forged, echoed)):
+        counted, _ = run.count(sent, again + own)
+        assert counted.count == 0

@@ -9,9 +9,12 @@ import json
 import os
 import secrets
 import threading
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stillwatch.sharing.private.indicators import from_bytes
 from stillwatch.sharing.private.limits import Asked
 
 
@@ -62,6 +65,15 @@ class Book:
         folder = self.folder / "allowed"
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / session).touch()
+
+    def keep(self, session: str, common: Iterable[bytes]) -> None:
+        """Keep which of the own elements a session revealed to be in common: for a person here, not in the ledger."""
+        folder = self.folder / "revealed"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        rows = [asdict(from_bytes(element)) for element in sorted(common)]
+        descriptor = os.open(folder / f"{session}.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=2)
 
     def knows(self, session: str) -> bool:
         """Whether a session has been counted here."""

@@ -69,8 +69,8 @@ def make_desk(config: ServeConfig, book: Book, append: Append | None = None) -> 
     return Desk(offer, config.rates(), record, consent, book.secret(), terms, book.asked())
 
 
-def make_app(config: ServeConfig, desk: Desk, clock: Callable[[], float] = time.time) -> Starlette:
-    """Return the ASGI application."""
+def make_app(config: ServeConfig, desk: Desk, book: Book, clock: Callable[[], float] = time.time) -> Starlette:
+    """Return the ASGI application; what a session reveals to this side is kept in the book's folder."""
     largest = padded(config.largest_set, config.padding) * POINT
 
     async def begin(request: Request, partner: str) -> Response:
@@ -98,32 +98,32 @@ def make_app(config: ServeConfig, desk: Desk, clock: Callable[[], float] = time.
         told = await asyncio.to_thread(desk.reveal, partner, request.path_params["session"], body, clock())
         if told is None:
             return JSONResponse({"state": "waits for consent"}, 202)
-        return Response(told[0], media_type=BYTES)
+        message, common = told
+        await asyncio.to_thread(book.keep, request.path_params["session"], common)
+        return Response(message, media_type=BYTES)
 
     steps = {"": begin, "/{session}/masked": masked, "/{session}/doubled": doubled}
     steps |= {"/{session}/consent": consent, "/{session}/reveal": reveal}
+    routes = [Route(f"/v1/sessions{path}", _guarded(config, step), methods=["POST"]) for path, step in steps.items()]
+    return Starlette(routes=[*routes, *(_hub_routes(config, clock) if config.hub else ())])
+
+
+def _hub_routes(config: ServeConfig, clock: Callable[[], float]) -> list[Route]:
     from stillwatch.apps.corroborate.hub_server import HubDesk  # here: after starlette is known to be there
 
-    hub = HubDesk(config, clock) if config.hub else None
+    hub = HubDesk(config, clock)
 
     async def contribute(request: Request, partner: str) -> Response:
-        assert hub is not None
         return await hub.contribute(await _body(request, LONGEST), partner)
 
-    async def page(request: Request, partner: str) -> Response:
-        assert hub is not None
-        return await hub.page(request, partner)
-
-    routes = [Route(f"/v1/sessions{path}", _guarded(config, step), methods=["POST"]) for path, step in steps.items()]
-    if hub is not None:
-        routes.append(Route("/v1/contributions", _guarded(config, contribute), methods=["POST"]))
-        routes.append(Route("/v1/contributions", _guarded(config, page), methods=["GET"]))
-    return Starlette(routes=routes)
+    steps: dict[str, Step] = {"POST": contribute, "GET": hub.page}
+    return [Route("/v1/contributions", _guarded(config, step), methods=[method]) for method, step in steps.items()]
 
 
 def serve(config: ServeConfig, told: Callable[[str], None], append: Append | None = None) -> None:
     """Answer partners until told to stop."""
-    app = make_app(config, make_desk(config, Book(config.state), append))
+    book = Book(config.state)
+    app = make_app(config, make_desk(config, book, append), book)
     host, port = config.address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
