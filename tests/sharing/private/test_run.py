@@ -214,7 +214,7 @@ def test_without_its_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 def test_an_answerer_that_cannot_name_an_element_raises_no_count() -> None:
     """It may send back what it was sent, multiplied as it likes: nothing is in common with what the asker hashed."""
-    sent, answering = begin({b"x"}, {b"y"})
+    sent, _ = begin({b"x"}, {b"y"})
     key = new_key()
     echoed = multiply(key, sent.masked)
     forged = multiply(new_key(), sent.masked)

@@ -1,8 +1,9 @@
 """What partners' answers do to a verdict: at most one step up, and never without a case of one's own.
 
 "Found after corroboration" means: the own log made it `watch` or `suspect` by itself, all three axes spoke, and
-answers of partners then carried it one step further. `clear` stays `clear` whatever anybody reports, so an indicator of
-a partner alone accuses nobody, and `distillation` is reached only from an own `suspect`.
+answers of partners then carried it one step further: to `suspect`, which is what `detect` counts as found, or to
+`distillation`. `clear` stays `clear` whatever anybody reports, so an indicator of a partner alone accuses nobody, and
+`distillation` is reached only from an own `suspect`.
 """
 
 from __future__ import annotations
