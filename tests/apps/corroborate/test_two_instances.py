@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import http.client
+import ipaddress
 import json
 import subprocess
 import sys
@@ -12,6 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from stillwatch.apps.corroborate.book import Book
 from stillwatch.apps.corroborate.client import PartnerFailed, Question, Wire, ask
@@ -153,3 +158,32 @@ def test_an_index_that_cannot_be_read_is_the_answerer_s_to_mend(tmp_path: Path, 
         (tmp_path / "north" / "indicators.parquet").write_bytes(b"no index")
         with pytest.raises(PartnerFailed, match="503: this side cannot answer now"):
             ask("north", row, QUESTION, book.append)
+
+
+def test_over_tls_the_partner_s_own_authority_is_trusted_and_no_other(tmp_path: Path, book: Book) -> None:
+    write_certificate(tmp_path / "north")
+    config = write_config(tmp_path / "north", THEIRS, certificate="cert.pem", private_key="key.pem")
+    with running(config) as url:
+        assert url.startswith("https://")
+        partners = write_partners(tmp_path / "us", {"north": url}, certificate_authority="../north/cert.pem")
+        assert ask("north", read_partners(partners)["north"], QUESTION, book.append).count == 20
+        stranger = read_partners(write_partners(tmp_path / "others", {"north": url}))["north"]
+        with pytest.raises(PartnerFailed, match="cannot be reached"):
+            ask("north", stranger, QUESTION, book.append)
+
+
+def write_certificate(folder: Path) -> None:
+    """A certificate of this machine's address, signed by itself."""
+    folder.mkdir()
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "north")])
+    now = dt.datetime.now(dt.UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    build = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    build = build.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(days=1))
+    build = build.add_extension(alternative, critical=False)
+    build = build.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    pem = serialization.Encoding.PEM
+    (folder / "cert.pem").write_bytes(build.sign(key, hashes.SHA256()).public_bytes(pem))
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, *plain))
