@@ -19,7 +19,6 @@ import stillwatch as sw
 from stillwatch.apps.corroborate.asking import Asking, Told, corroborate
 from stillwatch.apps.corroborate.config import read_partners
 from stillwatch.apps.corroborate.index import build_index
-from stillwatch.apps.corroborate.index_file import read_index, write_index
 from stillwatch.lab.truth import Truth, read_truth
 from stillwatch.model import VerdictKind
 from tests.apps.corroborate.partners import STEP, running, write_config, write_partners
@@ -103,11 +102,3 @@ def test_no_provider_learnt_which_indicators_the_other_has(asked: list[Asked]) -
     assert outcomes
     assert all(one.revealed is None for one in outcomes)
     assert not [one.told.failures for one in asked if one.told.failures]
-
-
-def test_an_index_reads_back_as_it_was(asked: list[Asked], tmp_path: Path, small_traffic: Path) -> None:
-    assert asked
-    path = tmp_path / "index.parquet"
-    write_index([], path)
-    assert read_index(path) == ()
-    assert path.stat().st_mode & 0o077 == 0

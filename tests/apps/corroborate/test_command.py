@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import stillwatch as sw
 from stillwatch.apps.cli import app
 from stillwatch.apps.corroborate.index import build_index
-from stillwatch.apps.corroborate.index_file import write_index
+from stillwatch.apps.corroborate.index_file import read_index, write_index
 from stillwatch.model import UsageError, VerdictKind
 from stillwatch.sharing.consensus.contributions import public_of
 from tests.apps.corroborate.partners import TOKEN, running, shown, write_config, write_partners
@@ -91,6 +91,13 @@ def test_a_session_that_was_never_counted_cannot_be_allowed(tmp_path: Path) -> N
     status, told = invoke("partner", "allow", str(write_config(tmp_path, [])), "nonsense")
     assert status == 2
     assert "no session was counted" in told
+
+
+def test_an_index_reads_back_as_it_was_and_is_private_to_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "index.parquet"
+    write_index(SHOWN, path)
+    assert list(read_index(path)) == SHOWN
+    assert path.stat().st_mode & 0o077 == 0
 
 
 def test_an_index_has_what_members_show_and_hardly_anybody_else(tmp_path: Path) -> None:
