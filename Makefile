@@ -25,7 +25,7 @@ lint: $(VENV)/.dev ## style, types and the direction of imports
 bench: $(VENV)/.dev ## produce every figure that the documentation quotes
 	@set -e; for each in benchmarks/[!_]*.py; do echo "== $$each"; $(BIN)/python $$each; done
 
-headline: $(VENV)/.dev ## February 2026 at full scale: composed, detected, scored, beside a floor (an hour, 12 GiB, 20 GB of disk)
+headline: $(VENV)/.dev ## February 2026 at full scale: composed, detected, scored, beside a floor (half an hour, 12 GiB, 20 GB of disk)
 	$(BIN)/stillwatch-lab results --part headline --date $$(date +%F)
 
 clean: ## remove the environment and everything made

@@ -116,8 +116,9 @@ def data() -> dict[str, dict[str, Any]]:
             "days": 28,
             "exchanges": 1_200_000,
             "last": 40_000,
-            "day": {"seconds": 9.0, "cpu": 12.0, "accused": ["a", "b"]} | stages(0.3, 0.9, 6.0),
-            "batch": {"seconds": 40.0, "cpu": 60.0, "accused": ["a"]} | stages(3.0, 9.0, 8.0),
+            "both": 1,
+            "day": {"seconds": 9.0, "cpu": 12.0, "accused": 2} | stages(0.3, 0.9, 6.0),
+            "batch": {"seconds": 40.0, "cpu": 60.0, "accused": 1} | stages(3.0, 9.0, 8.0),
         },
         "evasions": {
             "scenarios": ["a_reasoning"],

@@ -7,8 +7,6 @@ process of its own, and so do the accounts that each accuses.
 from __future__ import annotations
 
 import datetime as dt
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ import pyarrow.parquet as pq
 import stillwatch as sw
 from stillwatch.lab.compose import Request
 from stillwatch.lab.evaluate.bench import Bench
-from stillwatch.lab.evaluate.headline import timed
 from stillwatch.lab.evaluate.part import Bar, Data, Part, table
 from stillwatch.lab.evaluate.plan import Plan
+from stillwatch.lab.evaluate.processes import Timed, timed_detect
 
 DAYS, SHORT = 28, 4  # of the log; of a quick one
 TENTH = 0.1
@@ -54,23 +52,24 @@ def measure(bench: Bench, plan: Plan) -> dict[str, Any]:
     asked = request(plan)
     traffic = bench.log(asked)
     files = split(traffic, asked.days)
+    whole, folded, at_once = traffic / "exchanges.parquet", traffic / "folded", traffic / "batch"
     for number, file in enumerate(files, 1):
         bench.say(f"folding day {number} of {len(files)}")
-        day = _detect([file], traffic, traffic / "folded", "--state", str(traffic / "state"))
+        day = timed_detect(file, traffic, folded, "--state", str(traffic / "state"))
     bench.say("detecting at once")
-    batch = _detect([traffic / "exchanges.parquet"], traffic, traffic / "batch")
-    rows = [pq.ParquetFile(path).metadata.num_rows for path in (files[-1], traffic / "exchanges.parquet")]
-    return {"days": len(files), "exchanges": rows[1], "last": rows[0], "day": day, "batch": batch}
+    batch = timed_detect(whole, traffic, at_once)
+    rows = [pq.ParquetFile(path).metadata.num_rows for path in (whole, files[-1])]
+    (one, first), (other, second) = _told(day, folded), _told(batch, at_once)
+    told = {"day": one, "batch": other, "both": len(first & second)}
+    return {"days": len(files), "exchanges": rows[0], "last": rows[1], **told}
 
 
-def _detect(files: Sequence[Path], traffic: Path, out: Path, *more: str) -> dict[str, Any]:
-    others = ["--accounts", str(traffic / "accounts.parquet"), "--licences", str(traffic / "licences.csv")]
-    line = [sys.executable, "-m", "stillwatch.apps.cli", "detect", *map(str, files), *others, "--out", str(out), *more]
-    took = timed([*line, "--quiet"])
-    verdicts = sw.read_run(out).verdicts
-    accused = verdicts.filter(pc.field("verdict") == "distillation")["account_id"].to_pylist()
-    stages = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["timings"]
-    return {"seconds": took.seconds, "cpu": took.cpu, "stages": stages, "accused": sorted(accused)}
+def _told(took: Timed, out: Path) -> tuple[dict[str, Any], set[str]]:
+    """What a run took and how many accounts it accuses, and who these are."""
+    run = sw.read_run(out)
+    accused = set(run.verdicts.filter(pc.field("verdict") == "distillation")["account_id"].to_pylist())
+    stages = run.manifest["timings"]
+    return {"seconds": took.seconds, "cpu": took.cpu, "stages": stages, "accused": len(accused)}, accused
 
 
 def tell(data: Data) -> str:
@@ -85,13 +84,13 @@ def tell(data: Data) -> str:
     rows.append(
         ["ratio", *(f"{day[key] / batch[key]:.2f}" for key in ("seconds", "cpu")), *(f"{each:.2f}" for each in ratios)]
     )
-    both = set(day["accused"]) & set(batch["accused"])
     return (
         f"{data['exchanges']:,} exchanges over {data['days']} days, the last one {data['last']:,}.\n\n"
         f"{table(('what', 'wall, s', 'CPU, s', *names), rows)}\n"
-        f"Accounts called distillation: {len(batch['accused']):,} at once, {len(day['accused']):,} day by day, "
-        f"{len(both):,} in both ([why they may differ](why/023-windows-fold-exactly.md)). Reading and sketching cost a "
-        "day's share; judging looks at every group against the whole population, as the batch does.\n"
+        f"Accounts called distillation: {batch['accused']:,} at once, {day['accused']:,} day by day, "
+        f"{data['both']:,} in both ([why they may differ](why/023-windows-fold-exactly.md)). Only the day's text is "
+        "read and sketched, but the counts of text pieces, of a fixed size, are read and written whole; and judging "
+        "looks at every group against the whole population, as the batch does.\n"
     )
 
 
