@@ -73,6 +73,36 @@ def test_with_text_the_same_accounts_are_accused(traffic: Path, tmp_path: Path) 
     assert len(accused[0] ^ accused[1]) <= 0.02 * len(accused[1])
 
 
+@pytest.mark.slow
+def test_many_small_windows_become_one_file_and_nothing_changes(
+    traffic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window a minute would else leave more files than can be opened."""
+    log = pq.read_table(traffic / "exchanges.parquet")
+    windows = [log.slice(400 * number, 400) for number in range(5)]
+    apart = folded(windows, traffic, tmp_path / "apart")
+    with monkeypatch.context() as patched:
+        patched.setattr("stillwatch.apps.state.MANY_FILES", 2)
+        joined = folded(windows, traffic, tmp_path / "joined")
+    assert len(list((tmp_path / "apart").rglob("window-*.parquet"))) == 5
+    assert len(list((tmp_path / "joined").rglob("window-*.parquet"))) == 2
+    assert tables(joined) == tables(apart)
+    assert joined.manifest["windows"] == apart.manifest["windows"]
+    again = folded([windows[4]], traffic, tmp_path / "joined")
+    assert again.manifest["windows"][-1] == {"exchanges": 0, "repeated": 400}
+
+
+def test_a_state_of_the_first_format_is_read(traffic: Path, tmp_path: Path) -> None:
+    window = pq.read_table(traffic / "exchanges.parquet").slice(0, 900)
+    folded([window.slice(0, 400), window.slice(400, 200)], traffic, tmp_path / "state")
+    about = next((tmp_path / "state").rglob("state.json"))
+    held = json.loads(about.read_text())
+    assert held.pop("files") == [0, 1]
+    about.write_text(json.dumps(held | {"format": 1}))
+    run = folded([window.slice(600)], traffic, tmp_path / "state")
+    assert sum(run.verdicts["exchanges"].to_pylist()) == 900
+
+
 def test_what_a_window_repeats_is_counted_once_and_said(traffic: Path, tmp_path: Path) -> None:
     window = windows_of(pq.read_table(traffic / "exchanges.parquet"))[0].slice(0, 900)
     run = folded([window.slice(0, 600), window.slice(400)], traffic, tmp_path / "state")

@@ -22,6 +22,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 import stillwatch as sw
 from stillwatch.apps import terminal
+from stillwatch.apps.control import actions, keys, ledger
+from stillwatch.apps.gateway.command import gateway
+from stillwatch.apps.policy import command as policy_commands
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -39,6 +42,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Finds, explains and attributes distillation attacks in the traffic of a model API.",
 )
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(keys.app, name="keys")
+app.add_typer(actions.app, name="actions")
+app.add_typer(policy_commands.app, name="policy")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
@@ -248,6 +255,9 @@ def signals(as_json: AsJson = False) -> None:
 def version() -> None:
     """Print the version."""
     print(sw.__version__)
+
+
+app.command()(gateway)
 
 
 def main() -> None:

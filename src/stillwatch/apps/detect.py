@@ -24,6 +24,7 @@ from stillwatch.attribution.context import mark
 from stillwatch.attribution.keyed import Keyed, key_actors
 from stillwatch.campaigns.describe import describe, members_of
 from stillwatch.campaigns.judge import Judged, judge
+from stillwatch.campaigns.weigh import Assessment
 from stillwatch.ingest.engine import ALONE, MEMORY, THREADS, Engine
 from stillwatch.ingest.enrich import Enrichment, fill, read_references
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
@@ -39,6 +40,7 @@ from stillwatch.sketch.text import SketchKey
 DEFAULT_SECRET = b"stillwatch default key: set STILLWATCH_SECRET"
 Progress = Callable[[str], None]
 Fold = tuple[Path | None, Path]  # folders of the last state, None at first, and of the next
+Look = Callable[[Engine, "Examined", Run], None]  # whoever wants to see a run with what it was made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,18 @@ def detect(exchanges: Any, accounts: Any = None, licences: Any = None, settings:
         return detect_in((exchanges, accounts, licences), chosen, fold)
 
 
-def detect_in(sources: tuple[Any, Any, Any], chosen: Settings, fold: Fold | None) -> Run:
-    """Do what `detect` does; with `fold`, over what the state in its first folder holds too, left in the second."""
+def detect_in(
+    sources: tuple[Any, Any, Any], chosen: Settings, fold: Fold | None, look: Look = lambda _engine, _seen, _run: None
+) -> Run:
+    """Do what `detect` does; with `fold`, over what the state in its first folder holds too, left in the second.
+
+    `look` is shown the run while the engine still holds what it was made of.
+    """
     clock = _Clock(chosen.progress)
     with open_engine(chosen) as engine:
         seen = examine(engine, sources, chosen, clock.lap, fold)
         run = _conclude(engine, seen, chosen)
+        look(engine, seen, run)
         clock.lap("describe")
     manifest = _manifest(seen, chosen, run) | {"timings": clock.laps}
     rejected = [*(part.rejected for part in seen.inputs), seen.enrichment.rejected]
@@ -164,9 +172,14 @@ def examine(
     return Examined(inputs, sketched, population, judged, key, keyed, enrichment, filled, state)
 
 
+def campaigns_of(judged: Judged) -> list[Assessment]:
+    """Return the groups that a run tells of, in the order of its stories."""
+    found = [one for one in judged.assessments if one.verdict is not VerdictKind.CLEAR]
+    return sorted(found, key=lambda one: (-one.p, -one.group.exchanges, one.group.group))
+
+
 def _conclude(engine: Engine, seen: Examined, settings: Settings) -> Run:
-    campaigns = [one for one in seen.judged.assessments if one.verdict is not VerdictKind.CLEAR]
-    campaigns.sort(key=lambda one: (-one.p, -one.group.exchanges, one.group.group))
+    campaigns = campaigns_of(seen.judged)
     members = members_of(campaigns, seen.judged.membership)
     facts, flagged = describe(engine, seen.sketched, seen.population, members)
     cleared = [one for one in seen.judged.assessments if one.verdict is VerdictKind.CLEAR]

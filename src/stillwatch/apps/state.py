@@ -31,17 +31,24 @@ from stillwatch.sketch.exchanges import MANY, Learned, SketchedExchanges, shape,
 from stillwatch.sketch.tallies import TALLIES, merge
 from stillwatch.sketch.text import SketchKey
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, FORMAT)  # that are read: in the first one each window has a file of its own
 ABOUT = "state.json"
 WINDOWS_IN_A_LOG = 30  # a state is made for so many windows like its first one
+MANY_FILES = 32  # small ones at the end: they become one, or a window a minute would leave a thousand files a day
+SMALL = 1_000_000  # exchanges: a larger file is not written again
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a state holds: columns that its windows had, and for each window the exchanges it added and repeated."""
+    """What a state holds: columns that its windows had, and for each window the exchanges it added and repeated.
+
+    `files` has the number of the first window that each file of exchange sketches holds, ascending.
+    """
 
     present: frozenset[str]
     windows: tuple[dict[str, int], ...]
+    files: tuple[int, ...] = ()
 
     @property
     def exchanges(self) -> int:
@@ -51,6 +58,7 @@ class About:
     def write(self, folder: Path) -> None:
         """Write it as JSON."""
         told = {"format": FORMAT, "present": sorted(self.present), "windows": list(self.windows)}
+        told["files"] = list(self.files)
         (folder / ABOUT).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -58,9 +66,10 @@ class About:
         """Read it back. Raises InputRefused for what is no state of this version."""
         try:
             told: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-            if told["format"] != FORMAT:
+            if told["format"] not in FORMATS:
                 raise ValueError(f"format {told['format']}")
-            return cls(frozenset(told["present"]), tuple(told["windows"]))
+            windows = tuple(told["windows"])
+            return cls(frozenset(told["present"]), windows, tuple(told.get("files", range(len(windows)))))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputRefused(f"{folder}: holds no state of this version ({error}); give a new folder") from None
 
@@ -76,17 +85,18 @@ def fold_window(
     """
     about = About(frozenset(), ()) if before is None else About.read(before)
     learned = _begin(key, log.rows_kept) if before is None else Learned.load(before, key)
-    earlier = [] if before is None else _bring(before, here, len(about.windows))
-    table, repeated = _unseen(engine, log.table, earlier)
+    files = () if before is None else _bring(engine, before, here, about.files)
+    table, repeated = _unseen(engine, log.table, [here / _window(number) for number in files])
     new = Ingested(table, log.present, log.rows_read, log.rows_kept - repeated, log.rejected, log.inputs, log.named)
-    path = here / _window(len(about.windows))
+    number = len(about.windows)
+    path = here / _window(number)
     sketched, learned = sketch_exchanges(engine, new, key, learned, into=path)
     old = [] if before is None else [_tallies(engine, before)]
     for name, expr in merge([*old, sketched.tallies]).items():
         engine.write(expr, here / f"{name}.parquet")
     learned.save(here)
-    window = {"exchanges": pq.ParquetFile(path).metadata.num_rows, "repeated": repeated}
-    about = About(about.present | log.present, (*about.windows, window))
+    window = {"exchanges": _rows(path), "repeated": repeated}
+    about = About(about.present | log.present, (*about.windows, window), (*files, number))
     about.write(here)
     settle(here)
     return open_state(engine, here), learned, about
@@ -95,7 +105,7 @@ def fold_window(
 def open_state(engine: Engine, folder: Path) -> SketchedExchanges:
     """Return the sketches and tallies of all windows of a state; nothing is read before it is asked for."""
     about = About.read(folder)
-    rows = engine.read([folder / _window(number) for number in range(len(about.windows))])
+    rows = engine.read([folder / _window(number) for number in about.files])
     return SketchedExchanges(shape(rows), about.present, _tallies(engine, folder))
 
 
@@ -133,14 +143,26 @@ def _window(number: int) -> str:
     return f"window-{number:05d}.parquet"
 
 
-def _bring(before: Path, here: Path, windows: int) -> list[Path]:
-    """Let the new state have the earlier windows too: the same files under a second name, where the disk can."""
-    for number in range(windows):
+def _bring(engine: Engine, before: Path, here: Path, files: tuple[int, ...]) -> tuple[int, ...]:
+    """Let the new state have the earlier windows too; return the numbers of its files.
+
+    They are the same files under a second name, where the disk can; many small ones are written as one, row for row.
+    """
+    small = [number for number in reversed(files) if _rows(before / _window(number)) < SMALL]
+    small = sorted(small) if len(small) >= MANY_FILES else []
+    if small:
+        engine.write(engine.read([before / _window(number) for number in small]), here / _window(small[0]))
+    whole = [number for number in files if number not in small]
+    for number in whole:
         try:
             os.link(before / _window(number), here / _window(number))
         except OSError:
             shutil.copyfile(before / _window(number), here / _window(number))
-    return [here / _window(number) for number in range(windows)]
+    return tuple(sorted([*whole, *small[:1]]))
+
+
+def _rows(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
 
 
 def _unseen(engine: Engine, table: ir.Table, earlier: list[Path]) -> tuple[ir.Table, int]:

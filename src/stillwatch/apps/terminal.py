@@ -33,7 +33,9 @@ def print_run(run: Run, console: Console) -> None:
     if not run.stories:
         console.print("No campaign was found.")
         return
-    table = _table("campaign", "verdict", "p", "accounts", "exchanges", "sought", right=("p", "accounts", "exchanges"))
+    table = table_of(
+        "campaign", "verdict", "p", "accounts", "exchanges", "sought", right=("p", "accounts", "exchanges")
+    )
     for story in run.stories:
         one = story.campaign
         table.add_row(
@@ -71,11 +73,11 @@ def print_support(support: Support, console: Console) -> None:
     )
     for mend in support.mends:
         console.print(f"  {mend.rows:,} × {escape(mend.field)}: {escape(mend.example)}")
-    table = _table("column", "filled", "meaning", right=("filled",))
+    table = table_of("column", "filled", "meaning", right=("filled",))
     for column in support.columns:
         table.add_row(column.name, f"{column.share:.0%}" if column.present else "absent", column.meaning)
     console.print(table)
-    table = _table("what can be seen", "", "because", "columns that would enable it")
+    table = table_of("what can be seen", "", "because", "columns that would enable it")
     for each in support.abilities:
         colour = {"supported": "green", "partly": "yellow", "not": "red"}.get(each.state, "")
         state = f"[{colour}]{each.state}[/]" if colour else each.state
@@ -89,7 +91,7 @@ def print_signals(roster: Sequence[Signal], console: Console) -> None:
     """The roster, by axis, with what each signal needs and what to do first when it fires."""
     for axis in Axis:
         console.print(f"\n[bold]{axis}[/]")
-        table = _table("signal", "family", "needs", "why", "first step")
+        table = table_of("signal", "family", "needs", "why", "first step")
         for each in (one for one in roster if one.axis is axis):
             needs = ", ".join(need.replace("|", " or ") for need in each.needs) or "nothing more"
             table.add_row(each.name, each.family, needs, " ".join(each.why.split()), each.runbook)
@@ -145,7 +147,7 @@ def _print_terms(title: str, terms: Sequence[Evidence], console: Console) -> Non
     if not terms:
         console.print("  nothing")
         return
-    table = _table("axis", "family", "signal", "bits", "because", "exchanges", right=("bits",))
+    table = table_of("axis", "family", "signal", "bits", "because", "exchanges", right=("bits",))
     for term in terms:
         cited = ", ".join(term.exchanges[:2]) + (f" and {len(term.exchanges) - 2} more" if term.exchanges[2:] else "")
         table.add_row(term.axis, term.family, term.signal, f"{term.bits:+.1f}", escape(term.because), escape(cited))
@@ -195,7 +197,8 @@ def _moment(moment: dt.datetime | None) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _table(*names: str, right: tuple[str, ...] = ()) -> Table:
+def table_of(*names: str, right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table with these columns, as all tables look."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in names:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")

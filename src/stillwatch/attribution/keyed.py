@@ -12,7 +12,8 @@ import pyarrow as pa
 from stillwatch.attribution.actors import Actor
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
-from stillwatch.sketch.exchanges import SYSTEM, Learned, SketchedExchanges
+from stillwatch.sketch.exchanges import Learned, SketchedExchanges
+from stillwatch.sketch.one import SYSTEM
 from stillwatch.sketch.population import Ints
 from stillwatch.sketch.templates import TemplateCounts, key_prompts
 from stillwatch.sketch.text import SketchKey, hash_strings

@@ -19,7 +19,7 @@ from stillwatch.lab.export import write_traffic
 from stillwatch.lab.fit import fit_weights, write_weights
 from stillwatch.lab.report import print_score
 from stillwatch.lab.score import score
-from stillwatch.model import StillwatchError
+from stillwatch.model import MissingDependency, StillwatchError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The proving ground: traffic with known truth.")
 talk = Console(stderr=True)
@@ -108,6 +108,21 @@ def demo(out: Annotated[Path, typer.Option(help="Folder to write traffic and run
     """Plant campaigns and look-alikes in 300,000 exchanges, detect, and say what was found and what was not."""
     wide = Console() if sys.stdout.isatty() else Console(width=110)
     print_shown(show(out, say=talk.print), wide)
+
+
+@app.command("gateway-demo")
+def gateway_demo(
+    out: Annotated[Path, typer.Option(help="Folder to work in; it is kept.")] = Path("gateway-demo-out"),
+) -> None:
+    """Run a gateway before a mock model: an attack, its detection, a second pool, and innocents beside them."""
+    try:
+        from stillwatch.lab.gateway import demo as gateway_demo_of  # here: it needs the gateway's packages
+    except ImportError as error:
+        raise MissingDependency(f"the demonstration needs {error.name}: pip install 'stillwatch[demo]'") from error
+    wide = Console() if sys.stdout.isatty() else Console(width=120)
+    shown = gateway_demo_of.show(out, wide)
+    gateway_demo_of.print_shown(shown, wide)
+    raise typer.Exit(0 if shown.held else 1)
 
 
 @app.command()

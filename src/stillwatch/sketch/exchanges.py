@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.read import Ingested
 from stillwatch.sketch.intent import CAPABILITIES, read_intent
+from stillwatch.sketch.named import keys_of
+from stillwatch.sketch.one import LIKELY, SYSTEM
 from stillwatch.sketch.tallies import tally
 from stillwatch.sketch.templates import TemplateCounts, key_prompts
 from stillwatch.sketch.text import SketchKey, distinct_texts, hash_strings
@@ -29,12 +31,10 @@ PASSED_ON = (
     "n", "stream", "ip", "asn", "country", "user_agent", "tls_fingerprint", "channel", "status", "artefacts_out",
     "artefacts_in",
 )  # fmt: skip
-SYSTEM = 0x5157_7177_1357_1357
 AGENTIC = CAPABILITIES.index("agentic")
 MANY = 1_000_000  # exchanges from which the smaller count sketch loses templates (benchmarks/sketch.py)
 SMALL, LARGE = 24, 26  # log2 of counters: 64 MB and 256 MB a thread
 SYSTEMS = 22  # system prompts are few and repeated
-LIKELY = 500  # permille: a classifier's even odds
 
 MADE = pa.schema(
     [
@@ -90,8 +90,8 @@ def sketch_exchanges(
     """Sketch every exchange of a log; text is read twice and kept nowhere. Returns the counts of text pieces too.
 
     With `learned` counts of earlier exchanges the log's own are added to them, and its prompts are keyed by the sum.
-    The sketches are written to `into`, else to the engine's scratch folder. Where the log has no `prompt` but
-    `template_key` and `fill_hash` made elsewhere, those are hashed and used.
+    The sketches are written to `into`, else to the engine's scratch folder. An exchange that has no `prompt` but
+    `template_key` and `fill_hash` is known by those (`stillwatch.sketch.named`).
     """
     source = exchanges.table
     has_text = "prompt" in exchanges.present
@@ -130,15 +130,11 @@ def _sketch_batch(
     schema: pa.Schema,
 ) -> pa.RecordBatch:
     text, system = batch.column("prompt"), batch.column("system_prompt")
+    template, fill = keys_of(batch.column("template_key"), key), keys_of(batch.column("fill_hash"), key)
     if prompts is not None:
-        keyed = key_prompts(prompts, text)
-        template, fill = (
-            keyed.template_key,
-            np.where(pc.is_valid(text).to_numpy(zero_copy_only=False), keyed.fill_hash, 0),
-        )
-    else:
-        template = hash_strings(batch.column("template_key"), key)
-        fill = hash_strings(batch.column("fill_hash"), key)
+        keyed, has_prompt = key_prompts(prompts, text), pc.is_valid(text).to_numpy(zero_copy_only=False)
+        template = np.where(has_prompt, keyed.template_key, template)
+        fill = np.where(has_prompt, keyed.fill_hash, fill)
     intent = read_intent(text, system)
     account, whose = distinct_texts(batch.column("account_id"))
     tools, used = distinct_texts(pc.binary_join(batch.column("tools").cast(pa.list_(pa.string())), "\x1f"))

@@ -43,6 +43,7 @@ EVEN_ODDS = 500  # permille from which it is
 TRACE, RUBRIC = len(CAPABILITIES), len(CAPABILITIES) + 1  # columns of the weights, after the capabilities
 COLUMNS = 16  # one row of weights
 OFFSET = 128
+NO_SCORE = -(1 << 60)  # of a text that says nothing
 MOST_LANES = 256  # numbers of up to 255 that a lane of 16 bits can hold
 
 BUCKET_BITS = 17
@@ -306,40 +307,82 @@ def _add_up(buckets, spots, count, lanes, blocks):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True, cache=True)
+def score_room():  # type: ignore[no-untyped-def]
+    """Return the arrays that `score_text` works in; one set for each thread."""
+    out = (np.empty(_FEATURES, np.int32), np.empty(_FEATURES, np.int32), np.empty(_SEEN, np.int64))
+    return out, np.zeros((_BLOCKS, COLUMNS), np.int32), np.zeros(COLUMNS, np.int32)
+
+
+@njit(nogil=True, cache=True)
+def score_text(text, tables, weights, room, scores):  # type: ignore[no-untyped-def]
+    """Score one text into sixteen numbers; `text` is (data, start, end), `weights` scale, bias, lanes.
+
+    Returns the number of features read.
+    """
+    data, start, end = text
+    scale, bias, lanes = weights
+    out, blocks, sums = room
+    count = _read_ends(data, start, end, tables, out)
+    if count == 0:
+        scores[:] = 0
+        scores[TRACE] = scores[RUBRIC] = NO_SCORE
+        return count
+    buckets, spots, _ = out
+    used = spots[count - 1] // BLOCK + 1
+    blocks[:used] = 0
+    _add_up(buckets, spots, count, lanes, blocks)
+    root = _isqrt16(count)
+    sums[:] = 0
+    for block in range(used):
+        for column in range(COLUMNS):
+            sums[column] += blocks[block, column]
+    for column in range(TRACE):
+        scores[column] = sums[column] * scale[column] * 16 // root + bias[column]
+    for column in range(TRACE, RUBRIC + 1):
+        best = np.int64(NO_SCORE)
+        for first in range(used):  # windows of one block and of two
+            total = np.int64(blocks[first, column])
+            best = max(best, total)
+            if first + 1 < used:
+                best = max(best, total + blocks[first + 1, column])
+        scores[column] = best * scale[column] + bias[column]
+    return count
+
+
+@njit(nogil=True, cache=True)
 def _score_texts(buffers, tables, weights, scores, counts):  # type: ignore[no-untyped-def]
     data, offsets, valid = buffers
     _, scale, bias, _, lanes = weights
-    out = (np.empty(_FEATURES, np.int32), np.empty(_FEATURES, np.int32), np.empty(_SEEN, np.int64))
-    buckets, spots, _ = out
-    blocks = np.zeros((_BLOCKS, COLUMNS), np.int32)
-    sums = np.zeros(COLUMNS, np.int32)
+    room = score_room()
     for row in range(valid.size):
-        counts[row] = 0
         if valid[row]:
-            counts[row] = _read_ends(data, offsets[row], offsets[row + 1], tables, out)
-        count = counts[row]
-        if count == 0:
+            text = (data, offsets[row], offsets[row + 1])
+            counts[row] = score_text(text, tables, (scale, bias, lanes), room, scores[row])
+        else:
+            counts[row] = 0
             scores[row, :] = 0
-            scores[row, TRACE] = scores[row, RUBRIC] = -(1 << 60)
-            continue
-        used = spots[count - 1] // BLOCK + 1
-        blocks[:used] = 0
-        _add_up(buckets, spots, count, lanes, blocks)
-        root = _isqrt16(count)
-        sums[:] = 0
-        for block in range(used):
-            for column in range(COLUMNS):
-                sums[column] += blocks[block, column]
-        for column in range(TRACE):
-            scores[row, column] = sums[column] * scale[column] * 16 // root + bias[column]
-        for column in range(TRACE, RUBRIC + 1):
-            best = np.int64(-(1 << 60))
-            for first in range(used):  # windows of one block and of two
-                total = np.int64(blocks[first, column])
-                best = max(best, total)
-                if first + 1 < used:
-                    best = max(best, total + blocks[first + 1, column])
-            scores[row, column] = best * scale[column] + bias[column]
+            scores[row, TRACE] = scores[row, RUBRIC] = NO_SCORE
+
+
+@njit(nogil=True, cache=True)
+def conclude_one(prompt, system, steps, out):  # type: ignore[no-untyped-def]
+    """Write trace, rubric (permille) and capability of one exchange; each text is (scores, features).
+
+    What `_combine` and `_conclude` say of a row; a system prompt that is missing has no features.
+    """
+    values, features = prompt
+    others, more = system
+    top, capability = np.int64(NO_SCORE), 0
+    for column in range(TRACE):
+        value = others[column] if features == 0 else values[column] + others[column] // 2
+        if value > top:
+            top, capability = value, column
+    for at in range(2):
+        score = max(values[TRACE + at], others[TRACE + at])
+        out[at] = np.searchsorted(steps[at], score, side="right")
+    if out[1] >= EVEN_ODDS:
+        capability = GRADING
+    out[2] = OTHER if features + more == 0 else capability
 
 
 class _Scores(NamedTuple):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -155,13 +156,18 @@ class TemplateCounts:
         """How far a count may stray from the true one because shingles share buckets: four standard deviations."""
         return 1 + math.ceil(4 * math.sqrt(self.shingles / (1 << self.log2_size)))
 
+    def as_kernels_take_it(self) -> tuple[Any, ...]:
+        """Return counters, shift, load, threshold and slack."""
+        threshold = MIN_EXCHANGES + self.slack
+        return self.counters, np.uint64(64 - self.log2_size), self.load, threshold, self.slack
+
     def save(self, path: Path) -> None:
         """Write the sketch. The key is not written, only a check word derived from it."""
         with path.open("wb") as file:
             np.savez(  # not compressed: that takes ten times as long as the rest of a small window
                 file,
                 counters=self.counters,
-                about=np.array([_FORMAT, self.log2_size, self.prompts, self.shingles, _check_word(self.key)], np.int64),
+                about=np.array([_FORMAT, self.log2_size, self.prompts, self.shingles, check_word(self.key)], np.int64),
             )
 
     @classmethod
@@ -175,7 +181,7 @@ class TemplateCounts:
             raise InputRefused(f"{path} is not a template sketch: {problem}") from problem
         if version != _FORMAT or counters.dtype != np.int32 or counters.size != 1 << log2_size:
             raise InputRefused(f"{path} is a template sketch of another format; make it anew with this version")
-        if check != _check_word(key):
+        if check != check_word(key):
             raise UsageError(f"{path} was made with another key; use the secret that made it")
         counts = cls(key, log2_size)
         counts.counters[:] = counters
@@ -183,7 +189,8 @@ class TemplateCounts:
         return counts
 
 
-def _check_word(key: SketchKey) -> int:
+def check_word(key: SketchKey) -> int:
+    """Return a number that tells two keys apart and gives neither away."""
     return SketchKey.from_secret(f"check {key.low:x} {key.high:x}".encode()).low >> 1
 
 
@@ -404,31 +411,45 @@ def _name(hashes, counts, length, frame, slack):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def key_room():  # type: ignore[no-untyped-def]
+    """Return the arrays that `key_text` works in; one set for each thread."""
+    padded, exact = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 1, np.uint64)
+    hashes, counts = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 2, np.int64)
+    return padded, exact, hashes, counts, np.zeros(MAX_TOKENS, np.uint8)
+
+
+@njit(nogil=True, cache=True)
+def key_text(text, tables, key, sketch, room):  # type: ignore[no-untyped-def]
+    """Return one prompt's template key, fill hash and permille of tokens in the frame; `text` is (data, start, end)."""
+    data, start, end = text
+    counters, shift, load, threshold, slack = sketch
+    padded, exact, hashes, counts, covered = room
+    template, permille = np.int64(0), np.int64(0)
+    tokens = tokenise(data, start, end, tables, key, padded[1:], exact)
+    length = _shingle(padded, tokens, key, hashes)
+    for at in range(length):
+        counts[at] = counters[np.int64(hashes[at] >> shift)] - load if hashes[at] != 0 else 0
+    frame = _find_frame(counts, length, threshold, slack)
+    covered[:tokens] = 0
+    if frame[1] > 0:
+        template = _name(hashes, counts, length, frame, slack)
+        share = _cover(counts, length, frame, covered, tokens)
+        permille = np.int64(share * 1000 // tokens)
+        if share == tokens:  # nothing is left to call a fill: the whole prompt is it
+            covered[:tokens] = 0
+    return template, hash_tokens(exact, covered, tokens, key), permille
+
+
+@njit(nogil=True, cache=True)
 def _key_rows(buffers, tables, key, sketch, out):  # type: ignore[no-untyped-def]
     data, offsets, valid = buffers
-    counters, shift, load, threshold, slack = sketch
     template_key, fill_hash, frame_permille = out
-    padded, exact = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 1, np.uint64)
-    masked = padded[1:]
-    hashes, counts = np.empty(MAX_TOKENS + 2, np.uint64), np.empty(MAX_TOKENS + 2, np.int64)
-    covered = np.zeros(MAX_TOKENS, np.uint8)
+    room = key_room()
     for row in range(valid.size):
         template_key[row], fill_hash[row], frame_permille[row] = 0, 0, 0
-        if not valid[row]:
-            continue
-        tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
-        length = _shingle(padded, tokens, key, hashes)
-        for at in range(length):
-            counts[at] = counters[np.int64(hashes[at] >> shift)] - load if hashes[at] != 0 else 0
-        frame = _find_frame(counts, length, threshold, slack)
-        covered[:tokens] = 0
-        if frame[1] > 0:
-            template_key[row] = _name(hashes, counts, length, frame, slack)
-            share = _cover(counts, length, frame, covered, tokens)
-            frame_permille[row] = share * 1000 // tokens
-            if share == tokens:  # nothing is left to call a fill: the whole prompt is it
-                covered[:tokens] = 0
-        fill_hash[row] = hash_tokens(exact, covered, tokens, key)
+        if valid[row]:
+            text = (data, offsets[row], offsets[row + 1])
+            template_key[row], fill_hash[row], frame_permille[row] = key_text(text, tables, key, sketch, room)
 
 
 def key_prompts(counts: TemplateCounts, array: pa.Array | pa.ChunkedArray) -> TemplateKeys:
@@ -436,7 +457,6 @@ def key_prompts(counts: TemplateCounts, array: pa.Array | pa.ChunkedArray) -> Te
     buffers = text_buffers(array)
     rows = buffers.valid.size
     keys = TemplateKeys(np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows, np.int16))
-    threshold = MIN_EXCHANGES + counts.slack
-    sketch = (counts.counters, np.uint64(64 - counts.log2_size), counts.load, threshold, counts.slack)
-    _key_rows(buffers, tables(), counts.key.words(), sketch, (keys.template_key, keys.fill_hash, keys.frame_permille))
+    into = (keys.template_key, keys.fill_hash, keys.frame_permille)
+    _key_rows(buffers, tables(), counts.key.words(), counts.as_kernels_take_it(), into)
     return keys

@@ -306,19 +306,22 @@ def hash_tokens(exact, covered, count, key):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def hash_bytes(data, start, end, key):  # type: ignore[no-untyped-def]
+    """Return the keyed hash of `data[start:end]`, byte for byte; never 0."""
+    seed, multiplier = key
+    state = seed ^ (np.uint64(end - start) * multiplier)
+    for at in range(max(start, 0), min(end, data.size)):
+        state = (state ^ np.uint64(data[at])) * multiplier
+        state ^= state >> _S1
+    result = np.int64(mix(state))
+    return result if result != 0 else np.int64(1)
+
+
+@njit(nogil=True, cache=True)
 def _hash_values(buffers, key, out):  # type: ignore[no-untyped-def]
     data, offsets, valid = buffers
-    seed, multiplier = key
     for row in range(out.size):
-        if not valid[row]:
-            out[row] = 0
-            continue
-        state = seed ^ (np.uint64(offsets[row + 1] - offsets[row]) * multiplier)
-        for at in range(max(offsets[row], 0), min(offsets[row + 1], data.size)):
-            state = (state ^ np.uint64(data[at])) * multiplier
-            state ^= state >> _S1
-        result = np.int64(mix(state))
-        out[row] = result if result != 0 else 1
+        out[row] = hash_bytes(data, offsets[row], offsets[row + 1], key) if valid[row] else 0
 
 
 @njit(nogil=True, cache=True)

@@ -120,6 +120,19 @@ def data() -> dict[str, dict[str, Any]]:
             "day": {"seconds": 9.0, "cpu": 12.0, "accused": 2} | stages(0.3, 0.9, 6.0),
             "batch": {"seconds": 40.0, "cpu": 60.0, "accused": 1} | stages(3.0, 9.0, 8.0),
         },
+        "failover": {
+            "second": {"accounts": 40, "exchanges": 900, "leaked": 4, "decided_first": 39, "matched_first": 40},
+            "innocent": {"accounts": 700, "exchanges": 9_000, "denied": 1, "matched_twice": 2, "tied": 3},
+            "classes": {"framed": {"sent": 90, "matched": 3, "denied": 1}},
+            "campaigns": {"G-failover": {"sent": 950, "refused": 940}},
+        },
+        "gateway": {
+            "second": {"accounts": 40, "exchanges": 900, "leaked": 4, "decided_first": 40},
+            "innocent": {"accounts": 700, "exchanges": 9_000, "denied": 1},
+            "classes": {"framed": {"sent": 90, "denied": 1}},
+            "reasons": {"verify-continued-campaign": 896},
+            "kept": {"acknowledged": 9_900, "once": 9_900, "more": 0},
+        },
         "evasions": {
             "scenarios": ["a_reasoning"],
             "curves": {"cards": [point(0.0, 1.0), point(0.5, 0.7), point(1.0, 0.3)]},

@@ -60,6 +60,8 @@ def test_bars_say_what_was_met_and_what_was_not(folder: Path) -> None:
     assert bars["ahead of every rival on PR-AUC in every scenario"] == missed
     assert bars["hour by hour, median leak ≤ 5 % in the log `default`"] == missed
     assert bars["hour by hour, median leak ≤ 5 % in the log `february`"] == "met"
+    assert bars["failover leaks ≤ 1 % of the second pool's exchanges"] == "met"
+    assert bars["no innocent's request is refused by the enforcing policy"] == missed
 
 
 def test_failures_are_said_in_words(folder: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 import stillwatch as sw
-from stillwatch.apps.detect import detect_in
+from stillwatch.apps.detect import Examined, Look, detect_in
 from stillwatch.apps.run import Run
+from stillwatch.apps.watch.state import Segment
+from stillwatch.ingest.engine import Engine
 from stillwatch.ingest.records import REJECTED
 from stillwatch.ingest.sources import PARQUET, Origin
 
@@ -29,9 +31,14 @@ class Step:
     every: tuple[Path, ...]  # the new one included
     before: Path | None
     here: Path
+    segment: Segment | None = None  # the new one, as the watcher's state names it
 
 
 Conclude = Callable[[Step], Run]
+
+
+def _nobody(_engine: Engine, _seen: Examined, _run: Run) -> None:
+    pass
 
 
 def way_to_conclude(accounts: Any, licences: Any, settings: sw.Settings, *, fold: bool = False) -> Conclude:
@@ -54,8 +61,13 @@ def over_every_segment(accounts: Any, licences: Any, settings: sw.Settings) -> C
     return conclude
 
 
-def by_the_new_segment(accounts: Any, licences: Any, settings: sw.Settings) -> Conclude:
-    """Fold each new segment into the state that the step before has left, as `detect --state` does."""
+def by_the_new_segment(
+    accounts: Any, licences: Any, settings: sw.Settings, look: Callable[[Step], Look] = lambda _: _nobody
+) -> Conclude:
+    """Fold each new segment into the state that the step before has left, as `detect --state` does.
+
+    `look` gives whoever is to see the run of a step with what it was made of, before the step counts.
+    """
 
     def conclude(step: Step) -> Run:
         log = [Origin(f"segments/{step.new.name}", step.new, PARQUET)]
@@ -63,7 +75,8 @@ def by_the_new_segment(accounts: Any, licences: Any, settings: sw.Settings) -> C
         here = step.here / "state"
         here.mkdir()
         before = None if step.before is None else step.before / "state"
-        return detect_in((log, accounts, licences), dataclasses.replace(settings, previous=previous), (before, here))
+        chosen = dataclasses.replace(settings, previous=previous)
+        return detect_in((log, accounts, licences), chosen, (before, here), look(step))
 
     return conclude
 

@@ -37,8 +37,11 @@ class Plan:
     out: Path
     fields: Mapping[str, str] = field(default_factory=dict)
     grid: Grid = field(default_factory=Grid)
-    keep: int | None = None  # how long segments stay, behind the end of the newest
+    keep: int | None = None  # how long segments stay, behind the end of the newest; 0: until they are concluded
     behind: int = BEHIND
+    also: Callable[[Path, int], None] = lambda _step, _now: (
+        None
+    )  # publishes what else a step's folder holds; repeatable
     threads: int = 2
     memory: str = "1536MB"
 
@@ -50,6 +53,7 @@ class Verdicts:
     segment: Segment
     run: Run = field(repr=False)
     published: int
+    waiting: bool = False  # rows that were read, for windows that are still open
 
     @property
     def delay(self) -> float:
@@ -93,7 +97,7 @@ class Watcher:
         for segment in self.state.pending():
             run = self._conclude(segment)
             self._publish()
-            yield Verdicts(segment, run, self.clock())
+            yield Verdicts(segment, run, self.clock(), bool(self.state.spool))
 
     def _read(self, source: Source, now: int) -> None:
         reader = Reader(self._engine, self.plan.fields)
@@ -129,9 +133,9 @@ class Watcher:
         last, here = self.store.step(self.state.concluded), self.store.step(segment.number)
         shutil.rmtree(here, ignore_errors=True)
         here.mkdir()
-        every = [each for each in self._kept(segment) if each.number <= segment.number]
+        every = [each for each in self._kept(segment) if each.number <= segment.number] or [segment]  # keep=0: none
         paths = tuple(self.store.path(each) for each in every)
-        run = self.plan.conclude(Step(paths[-1], paths, last if last.exists() else None, here))
+        run = self.plan.conclude(Step(paths[-1], paths, last if last.exists() else None, here, segment))
         parts = [pq.read_table(self.store.rejected(each)) for each in every if each.rejected]
         run = with_rejections(run, parts, refusals(self.state.positions))
         write_run(run, here / "run")
@@ -145,7 +149,9 @@ class Watcher:
         return tuple(each for each in self.state.segments if each.until > newest.until - self.plan.keep)
 
     def _publish(self) -> None:
-        copy_run(self.store.step(self.state.concluded) / "run", self.plan.out)
+        step = self.store.step(self.state.concluded)
+        copy_run(step / "run", self.plan.out)
+        self.plan.also(step, self.clock())
         self._commit(dataclasses.replace(self.state, published=self.state.concluded))
         self.store.clear(self.state)
 

@@ -9,6 +9,7 @@ from docs.anthropic.com/en/api/messages; OpenTelemetry messages with `parts`, fr
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from stillwatch.ingest.adapters.base import Record, Row, as_json, drop_empty, first_of, hash_handle
@@ -17,6 +18,8 @@ SYSTEM = ("system", "developer")
 HANDLES = ("encrypted_content", "signature", "data")  # reasoning of OpenAI; thinking and redacted thinking of Anthropic
 INNER = ("messages", "input", "prompt")
 WITHIN = ("content", "parts", "thinking_blocks")  # where blocks lie inside a message
+IN_PART = ("text", "content", "parts", "value")
+IN_MESSAGE = ("content", "parts", "text", "value")  # a text beside a message's content is nobody's word
 OPAQUE = ("reasoning", "thinking", "redacted_thinking", "compaction")
 
 
@@ -69,7 +72,8 @@ def text_of(content: Any) -> str | None:
         texts = [text for part in content if _speaks(part) and (text := text_of(part))]
         return "\n".join(texts) or None
     if isinstance(content, dict):
-        return text_of(first_of(content, "text", "content", "parts", "value"))
+        message = "role" in content and content.get("type") in (None, "message")
+        return text_of(first_of(content, *(IN_MESSAGE if message else IN_PART)))
     return None
 
 
@@ -100,8 +104,11 @@ def tool_names(tools: Any) -> list[str] | None:
     return found or None
 
 
-def read_request(body: Record) -> Row:
-    """Return what the body of a request says: of chat or text completions, of responses, or of messages."""
+def read_request(body: Record, name: Callable[[str], str] = hash_handle) -> Row:
+    """Return what the body of a request says: of chat or text completions, of responses, or of messages.
+
+    `name` gives what stands for an opaque handle.
+    """
     asked = first_of(body, *INNER)
     handles = [*handles_in(asked), *([body["previous_response_id"]] if body.get("previous_response_id") else [])]
     row = _converse(asked, first_of(body, "system", "instructions"))
@@ -112,13 +119,13 @@ def read_request(body: Record) -> Row:
         "temperature": body.get("temperature"),
         "n": body.get("n"),
         "stream": body.get("stream"),
-        "artefacts_in": [hash_handle(each) for each in handles],
+        "artefacts_in": [name(each) for each in handles],
     }
     return drop_empty(row)
 
 
-def read_answer(body: Record) -> Row:
-    """Return what the body of a response says, of the same interfaces."""
+def read_answer(body: Record, name: Callable[[str], str] = hash_handle) -> Row:
+    """Return what the body of a response says, of the same interfaces; `name` as above."""
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     choices = body.get("choices")
@@ -127,12 +134,13 @@ def read_answer(body: Record) -> Row:
     handles = handles_in([said, body.get("output"), body.get("content")])
     if body.get("object") == "response" and body.get("id"):
         handles.append(body["id"])  # what previous_response_id may name later
+    tokens_in, tokens_out = tokens_of(usage)
     row = {
         "model": body.get("model"),
-        "input_tokens": _tokens_in(usage),
-        "output_tokens": first_of(usage, "output_tokens", "completion_tokens"),
+        "input_tokens": tokens_in,
+        "output_tokens": tokens_out,
         "response": text_of(said),
-        "artefacts_out": [hash_handle(each) for each in dict.fromkeys(handles)],
+        "artefacts_out": [name(each) for each in dict.fromkeys(handles)],
     }
     return drop_empty(row)
 
@@ -147,13 +155,15 @@ def handles_in(value: Any) -> list[str]:
 def _collect_handles(value: Any, found: list[str]) -> None:
     if isinstance(value, list):
         for each in value:
-            _collect_handles(each, found)
+            if isinstance(each, list | dict):
+                _collect_handles(each, found)
     elif isinstance(value, dict):
         if value.get("type") in OPAQUE:
-            found += [value[name] for name in HANDLES if isinstance(value.get(name), str)]
+            found += [held for name in HANDLES if isinstance(held := value.get(name), str) and held]
         for name in WITHIN:
-            if name in value:
-                _collect_handles(value[name], found)
+            inner = value.get(name)
+            if isinstance(inner, list | dict):
+                _collect_handles(inner, found)
 
 
 def _speaks(part: Any) -> bool:
@@ -162,6 +172,11 @@ def _speaks(part: Any) -> bool:
         return isinstance(part, str)
     kind = part.get("type")
     return kind is None or str(kind).endswith("text") or kind == "message"
+
+
+def tokens_of(usage: Record) -> tuple[Any, Any]:
+    """Return the tokens in and out that a `usage` names."""
+    return _tokens_in(usage), first_of(usage, "output_tokens", "completion_tokens")
 
 
 def _tokens_in(usage: Record) -> Any:

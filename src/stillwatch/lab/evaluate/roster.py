@@ -5,7 +5,9 @@ from __future__ import annotations
 from stillwatch.lab.evaluate import (
     calibration,
     evasions,
+    failover,
     february,
+    gateway,
     headline,
     incremental,
     lag,
@@ -25,6 +27,8 @@ PARTS: tuple[Part, ...] = (
     rivals.PART,
     lag.PART,
     incremental.PART,
+    failover.PART,
+    gateway.PART,
     evasions.PART,
     partial.PART,
     calibration.PART,

@@ -1,0 +1,71 @@
+"""What may be done about one request, and what was decided: every action has a reason code, and can be taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ActionKind(StrEnum):
+    """What a rule can do, from nothing to the most."""
+
+    ALLOW = "allow"
+    OBSERVE = "observe"  # allow, and say in the exchange log that a rule spoke
+    DROP_REASONING = "drop-reasoning"  # leave thinking blocks out of the answer
+    DROP_LOGPROBS = "drop-logprobs"
+    LOWER_OUTPUT = "lower-output"  # a smaller maximum of output tokens
+    LIMIT = "limit"  # a budget of requests or tokens: 429 past it
+    REQUIRE_VERIFICATION = "require-verification"  # 403 with where to verify and to appeal
+    DENY = "deny"  # this model or capability: 403
+    SUSPEND = "suspend"  # the account: 403
+
+
+ALTERS = frozenset({ActionKind.DROP_REASONING, ActionKind.DROP_LOGPROBS, ActionKind.LOWER_OUTPUT})
+REFUSES = frozenset({ActionKind.REQUIRE_VERIFICATION, ActionKind.DENY, ActionKind.SUSPEND})
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the server does to one request and its answer."""
+
+    refused: bool = False
+    status: int = 200  # of the refusal
+    retry_after: int | None = None  # seconds
+    max_output_tokens: int | None = None  # no answer longer than this
+    drop: frozenset[str] = frozenset()  # of: reasoning, logprobs
+    announce: bool = True  # an altered answer says so in a header
+
+
+NOTHING = Effect()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So many requests or tokens in so many seconds, of whom its key says."""
+
+    key: str
+    amount: int
+    window: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says about one request. `effect` is done; in shadow mode it is nothing, and `would` says what."""
+
+    action: ActionKind
+    effect: Effect = NOTHING
+    would: Effect = NOTHING
+    rule: str = ""  # name of the rule that spoke; empty: the default
+    reason: str = ""  # code that the customer sees
+    message: str = field(default="", repr=False)  # sentence that the customer sees
+    appeal: str = ""  # address
+    campaign_id: str | None = None
+    policy: str = ""  # version (digest) of the policy file
+    verify: str = ""  # address where the customer can verify itself
+    expires: int | None = None  # when the act ends by itself: seconds since 1970, UTC
+    proposes: tuple[str, ...] = ()  # rules that would act if a person approved it
+    licence: str = ""  # id of the licence whose volume the answer is metered against
+    charges: tuple[Budget, ...] = field(default=(), repr=False)  # token budgets that the answer is charged to
+
+
+ALLOWED = Decision(ActionKind.ALLOW)

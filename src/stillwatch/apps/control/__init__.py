@@ -1,0 +1,1 @@
+"""Commands of the control plane: the ledger, gateway keys, actions."""

@@ -1,0 +1,1 @@
+"""The data plane: decides on every request, relays it, and keeps every exchange."""
