@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.actions import conditions
+from stillwatch.actions.asked_before import bounds
 from stillwatch.actions.attributes import Attributes
 from stillwatch.actions.conditions import Conditions, RuleFailed
 from stillwatch.model import MissingDependency
@@ -55,6 +56,47 @@ def test_a_walk_is_what_asking_each_rule_alone_would_be(texts: list[str], attrib
 def test_a_walk_goes_on_after_the_rule_that_it_is_told_to_pass_over():
     answers = Conditions(["member", "true", "p >= 0.0"]).ask(Attributes(member=True))
     assert [answers.first(start) for start in range(4)] == [0, 1, 2, conditions.NOBODY]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(CONDITIONS, max_size=8), st.lists(REQUESTS, min_size=2, max_size=12))
+def test_what_was_answered_before_is_answered_as_if_it_were_asked_anew(texts: list[str], requests: list[Attributes]):
+    remembering = Conditions(texts)
+    for attributes in requests + requests[::-1]:
+        assert remembering.ask(attributes).said == Conditions(texts).ask(attributes).said
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("account_age_days < 14.0", [14.0]),
+        ("(account_age_days >= 0.0 && account_age_days < 14.0) || member", [0.0, 14.0]),
+        ("account_age_days < 14.0 * p", None),
+        ("p + account_age_days < 14.0", None),
+        ("-account_age_days < 14.0", None),
+        ("account_age_days == p", None),
+        ("[account_age_days].exists(each, each < 3.0)", None),
+        ('model == "a//b" && account_age_days < 3.0', [3.0]),
+        ("member", []),
+    ],
+)
+def test_only_numbers_that_are_compared_with_written_ones_are_read_by_their_side(
+    condition: str, found: list[float] | None
+):
+    assert bounds("account_age_days", [condition]) == found
+
+
+def test_a_number_that_is_none_is_not_taken_for_one_at_a_bound():
+    asked = Conditions(["p == 0.5"])
+    assert asked.ask(Attributes(p=0.5)).first() == 0
+    assert asked.ask(Attributes(p=float("nan"))).first() == conditions.NOBODY
+
+
+def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(conditions, "REMEMBERED", 3)
+    asked = Conditions(['model == "a7"'])
+    found = [asked.ask(Attributes(model=f"a{at}")).first() for at in [*range(10), 7, 8]]
+    assert [at for at, each in enumerate(found) if each == 0] == [7, 10]
 
 
 def test_a_rule_that_fails_spoils_only_what_comes_after_it():

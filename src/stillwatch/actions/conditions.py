@@ -1,7 +1,8 @@
 """Conditions of rules in CEL: checked with their types when a policy is loaded, asked in one go for each request.
 
 All rules are asked as one expression: first whether any matches, then a list of their answers. Where that fails they
-are asked one by one, so that a rule which cannot be evaluated spoils nothing but itself and what comes after it.
+are asked one by one, so that a rule which cannot be evaluated spoils nothing but itself and what comes after it. What
+was answered is remembered for requests that no condition can tell apart (`stillwatch.actions.asked_before`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from stillwatch.actions.asked_before import REMEMBERED, reader
 from stillwatch.actions.attributes import Attributes
 from stillwatch.model import MissingDependency
 
@@ -125,9 +127,24 @@ class Conditions:
         self._together = self._env.compile(f"[{', '.join(parts)}]")
         words = {word for text in conditions for word in WORD.findall(text)}
         self._names = tuple(name for name in FIELDS if name in words)
+        self._read = tuple(reader(name, FIELDS[name], conditions) for name in self._names)
+        self._before: dict[tuple[Any, ...], Answers] = {}
 
     def ask(self, attributes: Attributes) -> Answers:
         """Hold a request against all conditions. Raises RuleFailed where its attributes are not of their types."""
+        try:
+            kind = tuple([read(attributes) for read in self._read])
+            answers = self._before.get(kind)
+        except TypeError as error:
+            raise RuleFailed(NOBODY, type(error).__name__) from None
+        if answers is None:
+            answers = self._ask(attributes)
+            if len(self._before) >= REMEMBERED:
+                self._before.clear()
+            self._before[kind] = answers
+        return answers
+
+    def _ask(self, attributes: Attributes) -> Answers:
         try:
             values = {name: getattr(attributes, name) for name in self._names}
             activation = self._env.Activation(values)
