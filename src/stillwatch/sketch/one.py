@@ -133,9 +133,14 @@ def _key_one(data, tables, key, sketch, room, out):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _read_prompt(data, tables, weights, room, system, steps, scores, out):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _sketch(data, keyed, tables, keying, reading, out):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Key and read one prompt: `out` gets template, fill, trace, rubric, capability. Called once, as a call is dear."""
+    out[0] = out[1] = 0
+    if keyed:
+        _key_one(data, tables, *keying, out)
+    weights, steps, room, scores, system = reading
     features = score_text((data, 0, data.size), tables, weights, room, scores)
-    conclude_one((scores, features), system, steps, out)
+    conclude_one((scores, features), system, steps, out[2:])
 
 
 @njit(nogil=True, cache=True)
@@ -167,8 +172,8 @@ class Sketcher:
         _, scale, bias, self._steps, lanes = IntentModel.load().weights
         self._weights = (scale, bias, lanes)
         self._key_room, self._score_room = key_room(), make_score_room()
-        self._keys, self._scores = np.zeros(2, np.int64), np.zeros(COLUMNS, np.int64)
-        self._intent = np.zeros(3, np.int64)
+        self._keying = self._key, counts.prompts, self._key_room
+        self._scores, self._out = np.zeros(COLUMNS, np.int64), np.zeros(5, np.int64)
         nothing = np.zeros(COLUMNS, np.int64)
         nothing[TRACE] = nothing[RUBRIC] = NO_SCORE
         self._no_system = _System(0, nothing, 0)
@@ -179,15 +184,9 @@ class Sketcher:
         """Sketch one exchange. Nothing of the text is kept."""
         system = self._no_system if system_prompt is None else self._read(_bytes_of(system_prompt))
         data = np.frombuffer(b"" if prompt is None else _bytes_of(prompt), np.uint8)
-        template = fill = 0
-        if prompt is not None:
-            _key_one(data, self._tables, self._key, self._counts.prompts, self._key_room, self._keys)
-            template, fill = self._keys.tolist()
-        other = (system.scores, system.features)
-        _read_prompt(
-            data, self._tables, self._weights, self._score_room, other, self._steps, self._scores, self._intent
-        )
-        trace, rubric, capability = self._intent.tolist()
+        reading = self._weights, self._steps, self._score_room, self._scores, (system.scores, system.features)
+        _sketch(data, prompt is not None, self._tables, self._keying, reading, self._out)
+        template, fill, trace, rubric, capability = self._out.tolist()
         return RequestSketch(template, fill, system.key, trace >= LIKELY, rubric >= LIKELY, capability)
 
     def _read(self, text: bytes) -> _System:
@@ -200,8 +199,8 @@ class Sketcher:
         return known
 
     def _read_anew(self, data: npt.NDArray[np.uint8]) -> _System:
-        _key_one(data, self._tables, self._key, self._counts.systems, self._key_room, self._keys)
-        framed = int(self._keys[0]) or int(_hash_one(data, self._key))
+        _key_one(data, self._tables, self._key, self._counts.systems, self._key_room, self._out)
+        framed = int(self._out[0]) or int(_hash_one(data, self._key))
         scores = np.zeros(COLUMNS, np.int64)
         features = _read_system(data, self._tables, self._weights, self._score_room, scores)
         return _System(framed ^ SYSTEM, scores, int(features))
