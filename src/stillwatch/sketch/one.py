@@ -133,7 +133,7 @@ def _key_one(data, tables, key, sketch, room, out):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _sketch(data, keyed, tables, keying, reading, out):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _sketch(data, keyed, tables, keying, reading, out):  # type: ignore[no-untyped-def]
     """Key and read one prompt: `out` gets template, fill, trace, rubric, capability. Called once, as a call is dear."""
     out[0] = out[1] = 0
     if keyed:
