@@ -145,11 +145,10 @@ def test_options_reach_the_settings(run: Any, tmp_path: Path, finished: Path, mo
     [
         (("--engine", "polars"), "--engine polars: say duckdb or spark"),
         (("--spark-conf", "cores=4"), "--spark-conf cores=4: expected KEY=VALUE, such as spark.executor.memory=8g"),
-        (("--intel", "feed.json"), "--intel is not in this version of stillwatch; leave it out"),
         (("--field", "user"), "--field user: expected THEIRS=OURS, such as --field user=account_id"),
         (("--previous", "nowhere"), "--previous nowhere: holds no run; give the output folder of an earlier one"),
     ],
-    ids=["engine", "spark-conf", "intel", "field", "previous"],
+    ids=["engine", "spark-conf", "field", "previous"],
 )
 def test_misuse_ends_with_status_two_and_one_line_with_the_mend(
     run: Any, tmp_path: Path, options: tuple[str, ...], said: str
