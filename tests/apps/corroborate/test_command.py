@@ -17,6 +17,9 @@ from stillwatch.apps.corroborate.index import build_index
 from stillwatch.apps.corroborate.index_file import read_index, write_index
 from stillwatch.model import UsageError, VerdictKind
 from stillwatch.sharing.consensus.contributions import public_of
+from stillwatch.store.database import open_store, reading
+from stillwatch.store.ledger.entries import Record
+from stillwatch.store.log import lines
 from tests.apps.corroborate.partners import TOKEN, running, shown, write_config, write_partners
 from tests.apps.small_runs import make_run
 from tests.sharing.consensus.test_hub import says
@@ -46,7 +49,10 @@ def suspect(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_campaign_that_a_partner_sees_too_is_raised_one_step_and_the_arithmetic_printed(suspect: Path) -> None:
     with running(write_config(suspect / "north", SHOWN, padding=1_024)) as url:
         partners = str(write_partners(suspect, {"north": url}))
+        ledger = str(suspect / "control.sqlite")
+        open_store(ledger).close()
         asked = ("corroborate", str(suspect / "run"), "C-000001", "--partners", partners, "--with", url)
+        asked = (*asked, "--ledger", ledger)
         status, table = invoke(*asked)
         assert status == 1
         assert "suspect → distillation" in table
@@ -57,6 +63,21 @@ def test_a_campaign_that_a_partner_sees_too_is_raised_one_step_and_the_arithmeti
         assert (status, told["after"], told["calibrated"]) == (1, "distillation", False)
         assert [len(one["revealed"]) for one in told["comparisons"]] == [8, 9]
         assert min(sum(term["bits"] for term in told["terms"]), 6.0) == pytest.approx(told["reported_bits"])
+        assert acts_of(ledger) == [json.loads(one)["kind"] for one in book_of(suspect / "run.asked")]
+    session = json.loads(book_of(suspect / "north" / "state")[-1])["subject"]
+    allow = ("partner", "allow", str(suspect / "north" / "serve.toml"), session, "--by", "R. Okafor")
+    assert invoke(*allow, "--ledger", ledger)[0] == 0
+    assert acts_of(ledger)[-1] == "psi-allowed"
+
+
+def acts_of(ledger: str) -> list[str]:
+    with open_store(ledger) as store, reading(store) as connection:
+        entries = [each.entry for each in lines(connection)]
+    return [entry.content.act for entry in entries if isinstance(entry.content, Record)]
+
+
+def book_of(folder: Path) -> list[str]:
+    return (folder / "asked.ndjson").read_text(encoding="utf-8").splitlines()
 
 
 def test_a_partner_that_sees_nothing_raises_nothing(suspect: Path) -> None:
@@ -88,7 +109,7 @@ def test_a_token_is_printed_with_its_hash() -> None:
 
 
 def test_a_session_that_was_never_counted_cannot_be_allowed(tmp_path: Path) -> None:
-    status, told = invoke("partner", "allow", str(write_config(tmp_path, [])), "nonsense")
+    status, told = invoke("partner", "allow", str(write_config(tmp_path, [])), "nonsense", "--by", "ann")
     assert status == 2
     assert "no session was counted" in told
 

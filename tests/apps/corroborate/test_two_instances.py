@@ -128,7 +128,7 @@ def test_rates_hold_over_a_restart_and_consent_of_a_person_is_waited_for(tmp_pat
         """What the partner's person does meanwhile."""
         lines = (tmp_path / "north" / "state" / "asked.ndjson").read_text().splitlines()
         session = next(json.loads(line)["subject"] for line in reversed(lines) if "psi-counted" in line)
-        command = [sys.executable, "-m", "stillwatch.apps.cli", "partner", "allow", str(config), session]
+        command = [sys.executable, "-m", "stillwatch.apps.cli", "partner", "allow", str(config), session, "--by", "ann"]
         subprocess.run(command, check=True, capture_output=True)
 
     with running(config) as url:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,9 @@ from typer.testing import CliRunner, Result
 import stillwatch as sw
 from stillwatch.apps.cli import app
 from stillwatch.model import StillwatchError
+from stillwatch.store.database import open_store, reading
+from stillwatch.store.ledger.entries import Record
+from stillwatch.store.log import line
 
 pytest.importorskip("stix2validator", reason="needs stix2-validator: pip install 'stillwatch[sharing]'")
 TERMS = """
@@ -143,6 +147,23 @@ def test_the_receipt_has_who_approved_and_the_bundles_hash(place: Path) -> None:
     assert receipt["approved_by"] == "R. Okafor"
     assert receipt["partner"] == "provider-b"
     assert receipt["ledger_entry"] is None
+
+
+def test_the_ledger_has_the_release_before_the_bundle_is_there(place: Path, tmp_path: Path) -> None:
+    name, out, database = campaigns(place)[0]["campaign_id"], tmp_path / "out.json", tmp_path / "control.sqlite"
+    words = ("export", place / "run", name, "--gathered", place / "gathered.json", "--terms", place / "terms.toml",
+             "--approve", "--by", "R. Okafor", "--out", out, "--ledger", database)  # fmt: skip
+    with pytest.raises(sw.UsageError, match="no such database"):
+        share(*words)
+    assert not out.exists()
+    with open_store(str(database)) as store:
+        share(*words)
+        with reading(store) as connection:
+            entry = line(connection, 0).entry
+    receipt = json.loads((tmp_path / "out.json.receipt.json").read_text(encoding="utf-8"))
+    assert receipt.pop("ledger_entry") == 0
+    assert (entry.by, entry.subject_id, entry.content) == ("R. Okafor", name, Record("share", receipt))
+    assert receipt["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
 
 
 def test_misp_and_blocklists_are_made_of_the_bundle(place: Path) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import uvicorn
 
 from stillwatch.apps.taxii.serve import configure
-from stillwatch.sharing.taxii.service import Taxii
+from stillwatch.sharing.taxii.service import Note, Taxii
 from stillwatch.sharing.taxii.words import TAXII
 from tests.sharing.taxii.made import service
 
@@ -104,10 +104,14 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, **values: object) -> Iterator[Running]:
-    """Serve the settings of `made.settings_file`, changed by `values`, on a free port unless they say which."""
+def running(folder: Path, note: Note | None = None, **values: object) -> Iterator[Running]:
+    """Serve the settings of `made.settings_file`, changed by `values`, on a free port unless they say which.
+
+    `note` is told what `Taxii` tells it.
+    """
     with service(folder, **{"port": free_port(), **values}) as (taxii, tokens):
         port = taxii.settings.port
+        taxii = taxii if note is None else replace(taxii, note=note)
         server = uvicorn.Server(configure(taxii))
         thread = threading.Thread(target=server.run)
         thread.start()

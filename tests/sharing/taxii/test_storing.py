@@ -301,18 +301,22 @@ def test_a_status_is_for_whoever_posted(seats: dict[str, Seat]) -> None:
         other.taxii.status(other.partner, "hub", kept)
 
 
-def test_posting_and_deleting_are_noted_for_a_ledger(tmp_path: Path) -> None:
+def test_what_a_partner_posts_is_served_and_deletes_is_noted_for_a_ledger(tmp_path: Path) -> None:
     noted: list[tuple[str, str, dict[str, object]]] = []
     with service(tmp_path) as (plain, tokens):
         taxii = Taxii(plain.database, plain.settings, plain.key, lambda *each: noted.append(each))
         seat = Seat(taxii, tokens["north"])
         one = stix()
         seat.post(one, {"broken": True})
+        seat.objects()
+        seat.objects(added_after="2099-01-01T00:00:00Z")
         seat.delete(one["id"])
     assert [(kind, subject) for kind, subject, _ in noted] == [
         ("taxii-posted", "hub/inbox"),
+        ("taxii-served", "hub/inbox"),
         ("taxii-deleted", "hub/inbox"),
     ]
     assert noted[0][2]["stored"] == 1
     assert noted[0][2]["refused"] == 1
-    assert noted[1][2] == {"partner": "north", "object": one["id"], "versions": 1}
+    assert (noted[1][2]["partner"], noted[1][2]["objects"]) == ("north", 1)
+    assert noted[2][2] == {"partner": "north", "object": one["id"], "versions": 1}

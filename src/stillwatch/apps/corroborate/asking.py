@@ -87,14 +87,17 @@ def campaign_of(run: Run, name: str) -> Campaign:
 
 
 def corroborate(campaign: Campaign, index: Path, asking: Asking, state: Path, append: Append | None = None) -> Told:
-    """Ask every partner, family by family, and add up. A partner that fails is named, and costs nobody else."""
+    """Ask every partner, family by family, and add up. A partner that fails is named, and costs nobody else.
+
+    `append` is where acts are recorded beside the book in `state`, such as the control plane's ledger.
+    """
     shown = [
         one
         for one in fresh(read_index(index))
         if one.campaign == campaign.campaign_id and not asking.allow.covers(one.indicator)
     ]
     book = Book(state)
-    record = append or book.append
+    record = book.recorder(append)
     outcomes: list[Outcome] = []
     failures: list[str] = []
     for name, row in asking.partners.items():

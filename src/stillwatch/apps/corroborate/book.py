@@ -1,6 +1,6 @@
 """A folder's own ledger: one line an act, on the disk before the act goes on. It has no element in it.
 
-Where the control plane's ledger is at hand, its `append` takes this one's place.
+Where the control plane's ledger is at hand, each act stands there as well.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stillwatch.sharing.private.desk import Append
 from stillwatch.sharing.private.indicators import from_bytes
 from stillwatch.sharing.private.limits import Asked
 
@@ -40,6 +41,15 @@ class Book:
                 os.close(descriptor)
             self.entries += 1
             return self.entries - 1
+
+    def recorder(self, ledger: Append | None) -> Append:
+        """Return what writes an entry here, and into the ledger where there is one; the number is the ledger's then."""
+
+        def record(kind: str, subject: str, body: dict[str, Any]) -> int:
+            number = self.append(kind, subject, body)
+            return number if ledger is None else ledger(kind, subject, body)
+
+        return record
 
     def asked(self) -> list[Asked]:
         """Return what was asked before, for the limits."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from stillwatch.apps.control.common import By
+from stillwatch.apps.control.records import Ledger, recording
 from stillwatch.model import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def corroborate(
     wait: Annotated[
         float, typer.Option("--wait", help="Wait so long for a partner's consent.", metavar="SECONDS", min=0)
     ] = 0.0,
+    ledger: Ledger = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Ask partners what of a campaign they see too, without showing it, and add their answers up."""
@@ -56,7 +59,9 @@ def corroborate(
         allow=AllowList() if allow is None else read_allow_list(allow),
     )
     found = asking.campaign_of(read_run(run), campaign)
-    told = asking.corroborate(found, index or _beside(run, "indicators.parquet"), chosen, _beside(run, "asked"))
+    shown = index or _beside(run, "indicators.parquet")
+    with recording(ledger, "session", "stillwatch corroborate") as append:
+        told = asking.corroborate(found, shown, chosen, _beside(run, "asked"), append)
     if as_json:
         print(json.dumps(told.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -91,18 +96,22 @@ def index_run(
 @partner.command("serve")
 def serve_partners(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Whom we answer, TOML.")],
+    ledger: Ledger = None,
 ) -> None:
     """Answer partners who ask what is in common."""
     from stillwatch.apps.corroborate.config import read_serve_config
     from stillwatch.apps.corroborate.server import serve
 
-    serve(read_serve_config(config), _say)
+    with recording(ledger, "session", "stillwatch partner serve") as append:
+        serve(read_serve_config(config), _say, append)
 
 
 @partner.command("allow")
 def allow_session(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Whom we answer, TOML.")],
     session: Annotated[str, typer.Argument(metavar="SESSION", help="A session that was counted.")],
+    by: By,
+    ledger: Ledger = None,
 ) -> None:
     """Consent that one session tells which indicators are in common, where `reveal` is `approved`."""
     from stillwatch.apps.corroborate.book import Book
@@ -111,8 +120,9 @@ def allow_session(
     book = Book(read_serve_config(config).state)
     if not book.knows(session):
         raise UsageError(f"{session[:64]}: no session was counted under this name; asked.ndjson lists them")
+    with recording(ledger, "session", by) as append:
+        book.recorder(append)("psi-allowed", session, {"by": by})
     book.allow(session)
-    book.append("psi-allowed", session, {})
     _say(f"session {session} may tell which")
 
 

@@ -7,7 +7,6 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from stillwatch.apps.corroborate.book import Book
 from stillwatch.apps.corroborate.config import ServeConfig
@@ -61,10 +60,7 @@ def make_desk(config: ServeConfig, book: Book, append: Append | None = None) -> 
         mode = config.partners[partner].reveal
         return None if mode == "approved" and not book.consented(session) else mode != "never"
 
-    def record(kind: str, subject: str, body: dict[str, Any]) -> int:
-        number = book.append(kind, subject, body)
-        return number if append is None else append(kind, subject, body)
-
+    record = book.recorder(append)
     terms = Terms(config.largest_set, config.padding, config.session_minutes * 60, config.sessions)
     return Desk(offer, config.rates(), record, consent, book.secret(), terms, book.asked())
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stillwatch.apps.control.records import Ledger, recording
 from stillwatch.model import InputRefused, UsageError
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of `stillwatch detect`.")]
@@ -88,6 +89,7 @@ def export(
     gathered: GatheredFile = None, partner: Partner = None,
     approve: Annotated[bool, typer.Option("--approve", help="Say that the preview was read and may leave.")] = False,
     by: Annotated[str, typer.Option("--by", help="Who approves.", metavar="NAME")] = "",
+    ledger: Ledger = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Write an approved campaign as a STIX 2.1 bundle, and the receipt of who approved what."""
@@ -96,7 +98,9 @@ def export(
     if not (approve and by):
         raise UsageError("nothing leaves unread: look at `stillwatch share preview`, then say --approve --by NAME")
     case = _case(run, campaign, gathered)
-    done = release(case, _terms(terms, partner), _secret(), Approval(by, dt.datetime.now(dt.UTC)))
+    approval = Approval(by, dt.datetime.now(dt.UTC))
+    with recording(ledger, "campaign", by) as append:
+        done = release(case, _terms(terms, partner), _secret(), approval, append)
     _write(out.with_name(f"{out.name}.receipt.json"), json.dumps(done.receipt, ensure_ascii=False, indent=2) + "\n")
     _write(out, done.text)
     told = done.receipt

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from stillwatch.apps.taxii.body import read_body, refuse_early
 from stillwatch.apps.taxii.worker import Worker
+from stillwatch.model import StillwatchError
 from stillwatch.sharing.taxii.catalogue import Collection
 from stillwatch.sharing.taxii.media import is_acceptable, is_taxii
 from stillwatch.sharing.taxii.partners import Partner
@@ -152,6 +153,9 @@ async def _told(work: Awaitable[Answer]) -> Response:
     except (DBAPIError, PoolTimeout) as error:
         log.warning("the database did not answer (%s)", type(error).__name__)
         answer = error_answer(Refusal(503, "Try again", "the database is busy or away"), {"Retry-After": "5"})
+    except StillwatchError as error:  # the ledger is away: nothing goes without its record
+        log.warning("an act could not be recorded (%s)", type(error).__name__)
+        answer = error_answer(Refusal(503, "Try again", "the server cannot record now"), {"Retry-After": "5"})
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         log.error("a defect of stillwatch: %s at %s:%s", type(error).__name__, place.filename, place.lineno)

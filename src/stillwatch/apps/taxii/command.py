@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from stillwatch.apps.control.records import Ledger, recording
 from stillwatch.model import InputRefused, MissingDependency, UsageError
 
 REFUSED = 3  # exit status: some of what was given could not be taken
@@ -27,15 +28,16 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The partner's name.")
 
 
 @group.command()
-def serve(config: Config) -> None:
+def serve(config: Config, ledger: Ledger = None) -> None:
     """Serve the collections until told to stop."""
     with _packages():
         from stillwatch.apps.taxii.serve import serve as run
         from stillwatch.sharing.taxii.settings import read_settings
     settings = read_settings(config)
     scheme = "https" if settings.tls.certificate else "http"
-    _say(f"serving {settings.base_url}/taxii2/ on {scheme}://{settings.listen}")
-    run(settings)
+    with recording(ledger, "collection", "stillwatch taxii serve") as note:
+        _say(f"serving {settings.base_url}/taxii2/ on {scheme}://{settings.listen}")
+        run(settings, note)
 
 
 @group.command()

@@ -19,7 +19,7 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2: forward secret and authe
 
 
 def serve(settings: Settings, note: Note | None = None) -> None:
-    """Serve until told to stop. `note` is told what was posted and deleted, for a ledger."""
+    """Serve until told to stop. `note` is told what was posted, deleted and served, for a ledger."""
     database, key = open_server(settings)
     try:
         taxii = Taxii(database, settings, key, note) if note is not None else Taxii(database, settings, key)

@@ -32,7 +32,11 @@ def _silent(_kind: str, _subject: str, _body: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Taxii:
-    """A TAXII server without its sockets. `note` is told what was posted and deleted, once that is stored."""
+    """A TAXII server without its sockets.
+
+    `note` is told what was posted and deleted, once that is stored, and what is served, before it goes. If it raises,
+    so does the endpoint: who wants a record gets no act without it.
+    """
 
     database: Database
     settings: Settings
@@ -93,25 +97,27 @@ class Taxii:
         """`GET …/objects/`: a page of objects, their bytes as they came."""
         query = read_query(pairs, "objects")
         with self.database.reading() as connection:
-            view = self._view(connection, partner, root, name)
-            return _envelope(pages.page_of_objects(connection, view, query, self._size()))
+            found = self._readable(connection, partner, root, name)
+            page = pages.page_of_objects(connection, _view(found, partner), query, self._size())
+        return self._served(partner, found, page)
 
     def an_object(self, partner: Partner, root: str, name: str, wanted: tuple[str, Pairs]) -> Answer:
         """`GET …/objects/OBJECT/`: versions of one object."""
         object_id, pairs = wanted
         query = read_query(pairs, "object", object_id)
         with self.database.reading() as connection:
-            view = self._view(connection, partner, root, name)
+            found = self._readable(connection, partner, root, name)
+            view = _view(found, partner)
             page = pages.page_of_objects(connection, view, query, self._size())
             if not page.rows and not pages.is_there(connection, view, object_id):
                 raise not_found("object")
-        return _envelope(page)
+        return self._served(partner, found, page)
 
     def manifest(self, partner: Partner, root: str, name: str, pairs: Pairs) -> Answer:
         """`GET …/manifest/`: what there is, without the objects."""
         query = read_query(pairs, "manifest")
         with self.database.reading() as connection:
-            view = self._view(connection, partner, root, name)
+            view = _view(self._readable(connection, partner, root, name), partner)
             page = pages.page_of_records(connection, view, query, self._size())
         records = [
             {"id": each, "date_added": write_time(seq), "version": version, "media_type": STIX.format(spec)}
@@ -124,7 +130,7 @@ class Taxii:
         object_id, pairs = wanted
         query = read_query(pairs, "versions", object_id)
         with self.database.reading() as connection:
-            view = self._view(connection, partner, root, name)
+            view = _view(self._readable(connection, partner, root, name), partner)
             page = pages.page_of_records(connection, view, query, self._size())
             if not page.rows and not pages.is_there(connection, view, object_id):
                 raise not_found("object")
@@ -208,11 +214,22 @@ class Taxii:
                     return each
         raise not_found("collection")
 
-    def _view(self, connection: sa.Connection, partner: Partner, root: str, name: str) -> View:
+    def _readable(self, connection: sa.Connection, partner: Partner, root: str, name: str) -> Collection:
         found = self._find(connection, partner, root, name)
         if not partner.may(found.number).can_read:
             raise Refusal(403, "Forbidden", "you may not read this collection")
-        return View(found.number, partner.clearance)
+        return found
+
+    def _served(self, partner: Partner, collection: Collection, page: pages.Page) -> Answer:
+        """Return a page of objects; an empty one tells nobody anything."""
+        if page.first is not None and page.last is not None:
+            dates = {"first": write_time(page.first), "last": write_time(page.last)}
+            self.note("taxii-served", collection.name, {"partner": partner.name, "objects": len(page.rows), **dates})
+        return _envelope(page)
+
+
+def _view(collection: Collection, partner: Partner) -> View:
+    return View(collection.number, partner.clearance)
 
 
 def _open_to(connection: sa.Connection, partner: Partner) -> list[Collection]:
