@@ -56,7 +56,7 @@ def test_nobody_in_particular_gets_a_publication_at_clear(tmp_path: Path) -> Non
         (GOOD.replace('key_file = "b.key"', ""), "provider-b", "both key_id and key_file"),
         (GOOD.replace("b.key", "c.key"), "provider-b", "c.key"),
         (GOOD.replace("[producer]", "[sender]"), "provider-b", "producer"),
-        (GOOD.replace("name = \"Provider A\"", "name = 7"), "provider-b", "producer: name"),
+        (GOOD.replace("name = \"Provider A\"", "name = 7"), "provider-b", "producer.name"),
         ("[[", "provider-b", "is not TOML"),
     ],
 )  # fmt: skip

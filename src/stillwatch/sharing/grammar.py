@@ -25,10 +25,13 @@ def address(text: str) -> str | None:
         found = ipaddress.ip_address(text)
     except ValueError:
         return None
-    public = found.is_global and not found.is_multicast
-    return (
-        str(found) if public or any(found in each for each in DOCUMENTATION if each.version == found.version) else None
-    )
+    return str(found) if means_the_same_everywhere(found) else None
+
+
+def means_the_same_everywhere(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Say whether an address is somebody's on the public network, or an example."""
+    example = any(found in each for each in DOCUMENTATION if each.version == found.version)
+    return example or (found.is_global and not found.is_multicast)
 
 
 def prefix(text: str) -> str | None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from stillwatch.model import InputRefused, UsageError
+from stillwatch.sharing.settings_files import StrictTable, parse_table, read_toml
 from stillwatch.sharing.tlp import Tlp
 
 LEAST_SECRET = 16  # bytes; a shorter key can be guessed, and what was hashed with it read
@@ -50,11 +49,7 @@ class Terms:
     suspicions: bool = False  # campaigns that are suspect may leave too, said to be no more than that
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class ProducerRow(_Strict):
+class ProducerRow(StrictTable, strict=True):
     """The `[producer]` of the file."""
 
     name: str = Field(min_length=1, max_length=80)
@@ -62,34 +57,34 @@ class ProducerRow(_Strict):
     endpoint: str = Field(default="model-api.invalid", pattern=r"^[a-z0-9.-]{1,253}$")
 
 
-class PartnerRow(_Strict):
+class PartnerRow(StrictTable, strict=True):
     """A `[[partner]]` of the file."""
 
     name: str = Field(min_length=1, max_length=80)
     tlp: str = "amber"
-    withhold: list[str] = []
-    include: list[str] = []
+    withhold: list[str] = Field(default_factory=list)
+    include: list[str] = Field(default_factory=list)
     key_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     key_file: str = ""
     suspicions: bool = False
 
 
-class TermsFile(_Strict):
+class TermsFile(StrictTable, strict=True):
     """The whole file."""
 
     producer: ProducerRow
-    partner: list[PartnerRow] = []
-    operators: dict[str, str] = {}
-    models: dict[str, str] = {}
+    partner: list[PartnerRow] = Field(default_factory=list)
+    operators: dict[str, str] = Field(default_factory=dict)
+    models: dict[str, str] = Field(default_factory=dict)
 
 
 def read_terms(path: Path, partner: str | None, fields: frozenset[str]) -> Terms:
     """Return the terms for a partner of the file, or without one those for a publication at TLP:CLEAR.
 
-    `fields` are the names that `withhold` and `include` may have. Raises InputRefused for a file that is none,
-    UsageError for a partner that is not in it.
+    `fields` are the names that `withhold` and `include` may have. Raises UsageError for a file that is none and
+    for a partner that is not in it, InputRefused for what a partner cannot have.
     """
-    told = _load(path)
+    told = parse_table(TermsFile, read_toml(path), str(path))
     producer = Producer(told.producer.name, told.producer.contact, told.producer.endpoint)
     if partner is None:
         return Terms(producer, Tlp.CLEAR, operators=told.operators, models=told.models)
@@ -110,22 +105,6 @@ def read_terms(path: Path, partner: str | None, fields: frozenset[str]) -> Terms
         producer, level, partner, frozenset(row.withhold), frozenset(row.include), _key(path, row),
         told.operators, told.models, row.suspicions,
     )  # fmt: skip
-
-
-def _load(path: Path) -> TermsFile:
-    try:
-        told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return TermsFile.model_validate(told)
-    except OSError as error:
-        raise InputRefused(f"{path}: cannot be read ({error.strerror or type(error).__name__})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputRefused(
-            f"{path}: is not TOML ({type(error).__name__}); see docs/howto/share-a-campaign.md"
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ": ".join(str(part) for part in first["loc"])
-        raise InputRefused(f"{path}: {place}: {first['msg']}") from None
 
 
 def _key(path: Path, row: PartnerRow) -> SharedKey | None:

@@ -29,7 +29,7 @@ PARTNER = f'[partners.north]\ntoken_sha256 = "{HASH}"\n'
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("organisation =", "is no TOML"),
+        ("organisation =", "is not TOML"),
         (SERVE + PARTNER + 'colour = "red"\n', "partners.north.colour: Extra inputs"),
         ('state = "s"\n' + PARTNER, "organisation: Field required"),
         (SERVE + '[partners.north]\ntoken_sha256 = "token"\n', "partners.north.token_sha256"),

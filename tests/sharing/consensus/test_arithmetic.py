@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillwatch.sharing.admiralty import RELIABILITY
 from stillwatch.sharing.consensus.answers import Answer, Stance
 from stillwatch.sharing.consensus.arithmetic import add_up
-from stillwatch.sharing.consensus.rules import RELIABILITY, Rules
+from stillwatch.sharing.consensus.rules import Rules
 
 RULES = Rules()
 YES = Answer("north", "funding", Stance.CONFIRMS, matches=6, reliability="A")

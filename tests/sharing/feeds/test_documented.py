@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic_core import PydanticUndefined
 
+from stillwatch.sharing.admiralty import CREDIBILITY, RELIABILITY
 from stillwatch.sharing.feeds import settings
-from stillwatch.sharing.feeds.grading import AT_LEAST, CREDIBILITY, DEEPEST, RELIABILITY, SAYS
+from stillwatch.sharing.feeds.grading import AT_LEAST, DEEPEST, SAYS
 from stillwatch.sharing.feeds.lists import MISP_TYPES
 from stillwatch.sharing.feeds.store import MOST_QUARANTINED
 from stillwatch.sharing.feeds.values import ARTEFACT_DAYS, LONGEST
@@ -37,7 +37,7 @@ def test_every_setting_is_documented_with_its_default(title: str) -> None:
     assert list(told) == list(TABLES[title].model_fields)
     for name, field in TABLES[title].model_fields.items():
         default = field.default
-        if default is PydanticUndefined:
+        if field.is_required():
             assert told[name] == "required"
         elif isinstance(default, str | int | bool):
             assert told[name] in ("none" if default == "" else str(default), json.dumps(default))

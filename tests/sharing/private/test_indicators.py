@@ -38,6 +38,7 @@ def test_one_value_has_one_spelling(kind: str, spellings: list[str], normal: str
         ("address", "10.0.0.8"),
         ("address", "127.0.0.1"),
         ("address", "fe80::1"),
+        ("address", "100.64.0.9"),
         ("address", "203.0.113.0/24"),
         ("address", "home"),
         ("address", ""),

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
-import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from stillwatch.model import UsageError
+from stillwatch.sharing.admiralty import Reliability
 from stillwatch.sharing.private.limits import Rates
+from stillwatch.sharing.settings_files import StrictTable, is_here, parse_table, read_toml
 
 TOKEN = 32  # bytes
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PartnerRow(_Strict):
+class PartnerRow(StrictTable):
     """One partner that may ask us."""
 
     token_sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -31,10 +27,10 @@ class PartnerRow(_Strict):
     sessions_per_hour: int = Field(default=12, ge=1)
     elements_per_day: int = Field(default=400_000, ge=1)
     public_key: str = Field(default="", pattern="^([0-9a-f]{64})?$")
-    reliability: Literal["A", "B", "C", "D", "E", "F"] = "F"
+    reliability: Reliability = "F"
 
 
-class ServeConfig(_Strict):
+class ServeConfig(StrictTable):
     """How we answer."""
 
     organisation: str = Field(min_length=1)
@@ -71,12 +67,12 @@ class ServeConfig(_Strict):
         return found[0] if found else None
 
 
-class AskedRow(_Strict):
+class AskedRow(StrictTable):
     """One partner that we ask."""
 
     url: str
     token_file: Path
-    reliability: Literal["A", "B", "C", "D", "E", "F"] = "F"
+    reliability: Reliability = "F"
     repeats: str = ""
     certificate_authority: Path | None = None
 
@@ -93,7 +89,7 @@ def new_token() -> str:
 
 def read_serve_config(path: Path) -> ServeConfig:
     """Return the settings of `partner serve`. Raises UsageError naming the field that is wrong."""
-    config = _parse(ServeConfig, _read(path), path)
+    config = parse_table(ServeConfig, read_toml(path), str(path))
     here = path.parent
     moved = {name: here / value for name in _PATHS if (value := getattr(config, name)) is not None}
     config = config.model_copy(update=moved)
@@ -112,8 +108,8 @@ _PATHS = ("index", "state", "allow", "certificate", "private_key")
 def read_partners(path: Path) -> dict[str, AskedRow]:
     """Return the partners that we may ask, by name. Raises UsageError naming the field that is wrong."""
     rows = {}
-    for name, table in _read(path).items():
-        row = _parse(AskedRow, table if isinstance(table, dict) else {}, path, f"{name}.")
+    for name, table in read_toml(path).items():
+        row = parse_table(AskedRow, table if isinstance(table, dict) else {}, f"{path}: {name}")
         parts = urlsplit(row.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"{path}: {name}.url is {row.url!r}; expected https://HOST:PORT")
@@ -137,16 +133,6 @@ def read_token(path: Path) -> str:
     return token
 
 
-def is_here(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _check_listening(config: ServeConfig, path: Path) -> None:
     try:
         host, _ = config.address
@@ -159,24 +145,3 @@ def _check_listening(config: ServeConfig, path: Path) -> None:
             f"{path}: listening on {config.listen} without a certificate would send tokens in the clear; "
             "give certificate and private_key, or say behind_proxy = true"
         )
-
-
-Row = TypeVar("Row", bound=_Strict)
-
-
-def _parse(kind: type[Row], table: dict[str, Any], path: Path, prefix: str = "") -> Row:
-    try:
-        return kind.model_validate(table)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = prefix + ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {name}: {first['msg']}") from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: is no TOML ({error})") from error

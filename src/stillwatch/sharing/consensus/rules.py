@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-RELIABILITY: Mapping[str, float] = {"A": 1.0, "B": 0.8, "C": 0.5, "D": 0.2, "E": 0.0, "F": 0.3}  # F: cannot be judged
+from stillwatch.sharing.admiralty import RELIABILITY
 
 
 @dataclass(frozen=True, slots=True)

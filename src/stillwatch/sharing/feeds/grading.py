@@ -1,17 +1,13 @@
-"""How much a reported value says: who says so, how sure they are, how long ago, and how many saw it themselves.
-
-Admiralty code: reliability of the source A to F, credibility of the information 1 to 6. Judgement, not measurement.
-"""
+"""How much a reported value says: who says so, how sure they are, how long ago, and how many saw it themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from stillwatch.sharing.admiralty import CREDIBILITY, RELIABILITY
 from stillwatch.sharing.feeds.store import Told
 
-RELIABILITY: Mapping[str, float] = {"A": 1.0, "B": 0.8, "C": 0.5, "D": 0.2, "E": 0.0, "F": 0.3}
-CREDIBILITY: Mapping[int, float] = {1: 1.0, 2: 0.8, 3: 0.5, 4: 0.2, 5: 0.0, 6: 0.3}
 AT_LEAST = ((80, 1), (60, 2), (40, 3), (20, 4), (0, 5))  # STIX confidence → credibility; none: 6, cannot be judged
 SAYS: Mapping[str, float] = {
     "address": 1.0, "prefix": 0.5, "asn": 0.25, "client": 0.25, "mail-domain": 1.0, "payment": 3.0, "artefact": 3.0,

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from stillwatch.model import InputRefused, UsageError
+from stillwatch.sharing.admiralty import Reliability
 from stillwatch.sharing.feeds.lists import COLUMNS
 from stillwatch.sharing.feeds.words import KINDS
+from stillwatch.sharing.settings_files import StrictTable, is_here, parse_table, read_toml
 
-Reliability = Literal["A", "B", "C", "D", "E", "F"]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LEAST_EVERY = 60  # seconds between two pulls
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SourceTable(_Table):
+class SourceTable(StrictTable):
     """One place where a partner's objects come from."""
 
     type: Literal["taxii", "stix", "misp", "csv", "list"]
@@ -37,13 +31,13 @@ class SourceTable(_Table):
     ca_file: str = ""
     path: str = ""
     kind: str = ""
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.type == "taxii":
             url = urlsplit(self.url)
-            plain = url.scheme == "http" and url.hostname in LOOPBACK
+            plain = url.scheme == "http" and is_here(url.hostname)
             if not (url.scheme == "https" or plain) or not url.hostname or url.username or not self.collection:
                 raise ValueError("taxii needs `url`, the API root as https://HOST/ROOT/, and `collection`, its id")
         elif not self.path:
@@ -59,7 +53,7 @@ class SourceTable(_Table):
         return f"{self.url.rstrip('/')}/collections/{self.collection}" if self.type == "taxii" else self.path
 
 
-class PartnerTable(_Table):
+class PartnerTable(StrictTable):
     """One partner. `own`: what comes without an origin is the partner's own observation."""
 
     name: Text
@@ -71,7 +65,7 @@ class PartnerTable(_Table):
     source: list[SourceTable] = Field(min_length=1)
 
 
-class LimitsTable(_Table):
+class LimitsTable(StrictTable):
     """What one pull of one source may hold."""
 
     body_length: int = Field(default=67_108_864, ge=1_024, le=1 << 30)
@@ -81,12 +75,12 @@ class LimitsTable(_Table):
     page: int = Field(default=1_000, ge=1, le=100_000)
 
 
-class Settings(_Table):
+class Settings(StrictTable):
     """The whole file."""
 
     folder: str = "feeds"
     every: str = "1h"
-    ours: list[str] = []
+    ours: list[str] = Field(default_factory=list)
     limits: LimitsTable = LimitsTable()
     partner: list[PartnerTable] = Field(min_length=1)
 
@@ -107,16 +101,8 @@ class Settings(_Table):
 
 
 def read_settings(path: Path) -> Settings:
-    """Return the settings, their paths made absolute. Raises InputRefused, UsageError."""
-    try:
-        found = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputRefused(f"{path}: cannot be read ({error.strerror or type(error).__name__})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputRefused(f"{path}: is not TOML ({type(error).__name__}); see docs/reference/feeds.md") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise UsageError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+    """Return the settings, their paths made absolute. Raises UsageError."""
+    found = parse_table(Settings, read_toml(path), str(path))
     return found.model_copy(
         update={"folder": _beside(path, found.folder), "partner": [_absolute(path, one) for one in found.partner]}
     )

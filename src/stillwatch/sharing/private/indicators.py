@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from stillwatch.sharing.grammar import means_the_same_everywhere
+
 V6_PREFIX = 64  # a v6 customer has all of it: the address alone changes by the hour
 LONGEST = 256  # characters of a value
 _JA = re.compile(r"[0-9a-z_]{10,64}")
@@ -62,22 +64,11 @@ def _address(text: str) -> str | None:
         return None
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is None:
-            if _nobody_s(address):
+            if not means_the_same_everywhere(address):
                 return None
             return str(ipaddress.ip_network((address, V6_PREFIX), strict=False))
         address = address.ipv4_mapped
-    return None if _nobody_s(address) else str(address)
-
-
-def _nobody_s(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address means something else at each site, or nobody at all."""
-    inner = address.is_private and not any(address in net for net in _DOCUMENTATION if net.version == address.version)
-    return inner or address.is_loopback or address.is_multicast or address.is_unspecified or address.is_link_local
-
-
-_DOCUMENTATION = [  # what examples and planted traffic use
-    ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
-]
+    return str(address) if means_the_same_everywhere(address) else None
 
 
 def _stack(text: str) -> str | None:

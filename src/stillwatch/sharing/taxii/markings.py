@@ -9,9 +9,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
+from stillwatch.sharing import tlp
+
 
 class Tlp(IntEnum):
-    """Levels of TLP 2.0 in order: a partner cleared for one sees all below it."""
+    """Levels of TLP 2.0 as numbers, which a database compares: a partner cleared for one sees all below it."""
 
     CLEAR = 0
     GREEN = 1
@@ -20,20 +22,9 @@ class Tlp(IntEnum):
     RED = 4
 
 
-LEVELS = {
-    "clear": Tlp.CLEAR,
-    "green": Tlp.GREEN,
-    "amber": Tlp.AMBER,
-    "amber+strict": Tlp.AMBER_STRICT,
-    "red": Tlp.RED,
-}
+LEVELS = {level.value: Tlp(level.rank) for level in tlp.Tlp}
 NAMES = {level: name for name, level in LEVELS.items()}
-MARKINGS = {
-    "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487": Tlp.CLEAR,
-    "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb": Tlp.GREEN,
-    "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421": Tlp.AMBER,
-    "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003": Tlp.AMBER_STRICT,
-    "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1": Tlp.RED,
+MARKINGS = {marking: Tlp(level.rank) for marking, level in tlp.LEVELS.items()} | {
     "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": Tlp.CLEAR,  # TLP 1: white
     "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da": Tlp.GREEN,
     "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": Tlp.AMBER,

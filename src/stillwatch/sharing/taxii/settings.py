@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from stillwatch.model import UsageError
+from stillwatch.sharing.settings_files import StrictTable, is_here, parse_table, read_toml
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Level = Literal["clear", "green", "amber", "amber+strict", "red"]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
-UUID4 = r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 RESERVED = ("taxii2",)
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_MENDS = {
+    "missing": "is missing; add it",
+    "extra_forbidden": "is no setting; see docs/reference/taxii.md for those there are",
+    "string_pattern_mismatch": "has letters that a name may not have; use a-z, 0-9, - . and _",
+}
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+def _uuid4(text: str) -> str:
+    if UUID4.fullmatch(text) is None:
+        raise ValueError("is not a UUID of version 4; leave it out and one is made")
+    return text
 
 
-class TlsTable(_Table):
+Uuid4 = Annotated[str, AfterValidator(_uuid4)]
+
+
+class TlsTable(StrictTable):
     """Certificate and key, and who may be spoken to without them."""
 
     certificate: str | None = None
@@ -37,7 +46,7 @@ class TlsTable(_Table):
         return self
 
 
-class LimitsTable(_Table):
+class LimitsTable(StrictTable):
     """What one request may hold, and one answer."""
 
     content_length: int = Field(default=10_485_760, ge=1_024, le=1 << 30)
@@ -53,7 +62,7 @@ class LimitsTable(_Table):
     connections: int = Field(default=200, ge=1)
 
 
-class RootTable(_Table):
+class RootTable(StrictTable):
     """An API root: usually one group of partners who trust each other."""
 
     name: Name
@@ -68,18 +77,18 @@ class RootTable(_Table):
         return name
 
 
-class CollectionTable(_Table):
+class CollectionTable(StrictTable):
     """A collection of an API root."""
 
     root: Name
     alias: Name
     title: Text
     description: str = ""
-    id: str | None = Field(default=None, pattern=UUID4)
+    id: Uuid4 | None = None
     unmarked: Level = "amber"
 
 
-class PartnerTable(_Table):
+class PartnerTable(StrictTable):
     """A partner and what they may do; collections are named ROOT/ALIAS."""
 
     name: Name
@@ -88,7 +97,7 @@ class PartnerTable(_Table):
     write: tuple[str, ...] = ()
 
 
-class Settings(_Table):
+class Settings(StrictTable):
     """All of the file. `folder` is where it lies: paths in it are taken from there."""
 
     title: Text
@@ -110,7 +119,7 @@ class Settings(_Table):
     @classmethod
     def _absolute(cls, url: str) -> str:
         parts = urlsplit(url)
-        local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        local = parts.scheme == "http" and is_here(parts.hostname)
         if not (parts.scheme == "https" or local) or not parts.hostname or parts.query or parts.path not in ("", "/"):
             raise ValueError("is not https://HOST or https://HOST:PORT, without a path")
         return url.rstrip("/")
@@ -139,7 +148,7 @@ class Settings(_Table):
             for name in (*partner.read, *partner.write):
                 if name.partition("/")[0] not in roots or not name.partition("/")[2]:
                     raise ValueError(f"partner {partner.name}: {name} is not ROOT/ALIAS of a collection")
-        if self.tls.certificate is None and not self.tls.behind_proxy and self.host not in _LOOPBACK:
+        if self.tls.certificate is None and not self.tls.behind_proxy and not is_here(self.host):
             raise ValueError(
                 "listen is open to the network without TLS; give [tls] certificate and key, or say behind_proxy = true "
                 "where a proxy ends TLS"
@@ -167,36 +176,12 @@ class Settings(_Table):
 
 
 def read_settings(file: Path) -> Settings:
-    """Read a file of settings."""
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror}); name a file of settings in TOML") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: is not TOML ({error}); mend it there") from None
-    content.pop("folder", None)
-    try:
-        return Settings(**content, folder=file.resolve().parent)
-    except ValidationError as error:
-        raise UsageError(f"{file}: {_first(error)}") from None
+    """Read a file of settings. Raises UsageError."""
+    told = read_toml(file) | {"folder": file.resolve().parent}
+    return parse_table(Settings, told, str(file), _MENDS)
 
 
 def _unique(what: str, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"{what} {twice[0]} stands there twice; keep one")
-
-
-def _first(error: ValidationError) -> str:
-    """The first mistake: its key, what is wrong, and what to do. No value: it may be a password in a URL."""
-    first: Any = error.errors(include_url=False, include_input=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
-    mends = {
-        "missing": "is missing; add it",
-        "extra_forbidden": "is no setting; see docs/reference/taxii.md for those there are",
-        "string_pattern_mismatch": "has letters that a name may not have; use a-z, 0-9, - . and _"
-        if not key.endswith(".id")
-        else "is not a UUID of version 4; leave it out and one is made",
-    }
-    return f"{key}: {mends.get(first['type'], said)}" if key else said
