@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from stillwatch.apps.control.common import By
+from stillwatch.apps.control.common import By, print_json, say
 from stillwatch.apps.control.records import Ledger, recording
 from stillwatch.model import UsageError
 
@@ -63,7 +62,7 @@ def corroborate(
     with recording(ledger, "session", "stillwatch corroborate") as append:
         told = asking.corroborate(found, shown, chosen, _beside(run, "asked"), append)
     if as_json:
-        print(json.dumps(told.as_dict(), indent=2, ensure_ascii=False))
+        print_json(told.as_dict())
     else:
         wide = None if sys.stdout.isatty() else 200
         table.print_told(told, Console(highlight=False, width=wide))
@@ -90,7 +89,7 @@ def index_run(
     shown = build_index(read_run(run), exchanges, accounts)
     path = out or _beside(run, "indicators.parquet")
     write_index(shown, path)
-    _say(f"{len(shown):,} indicators of {len({one.campaign for one in shown}):,} campaigns: {path}")
+    say(f"{len(shown):,} indicators of {len({one.campaign for one in shown}):,} campaigns: {path}")
 
 
 @partner.command("serve")
@@ -103,7 +102,7 @@ def serve_partners(
     from stillwatch.apps.corroborate.server import serve
 
     with recording(ledger, "session", "stillwatch partner serve") as append:
-        serve(read_serve_config(config), _say, append)
+        serve(read_serve_config(config), say, append)
 
 
 @partner.command("allow")
@@ -123,7 +122,7 @@ def allow_session(
     with recording(ledger, "session", by) as append:
         book.recorder(append)("psi-allowed", session, {"by": by})
     book.allow(session)
-    _say(f"session {session} may tell which")
+    say(f"session {session} may tell which")
 
 
 @partner.command("token")
@@ -132,7 +131,7 @@ def make_token() -> None:
     from stillwatch.apps.corroborate.config import hash_token, new_token
 
     token = new_token()
-    print(json.dumps({"token": token, "token_sha256": hash_token(token)}, indent=2))
+    print_json({"token": token, "token_sha256": hash_token(token)})
 
 
 def _chosen(rows: dict[str, AskedRow], asked: list[str] | None, path: Path) -> dict[str, AskedRow]:
@@ -152,7 +151,3 @@ def _beside(run: Path, what: str) -> Path:
     """Return a path beside a run's folder, which holds nothing but the run."""
     whole = run.resolve()
     return whole.with_name(f"{whole.name}.{what}")
-
-
-def _say(line: str) -> None:
-    Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stillwatch.apps.control.common import print_json
 from stillwatch.model import UsageError
 
 REFUSED = 3  # exit status: a source could not be read
@@ -94,6 +94,6 @@ def _line(row: dict[str, Any]) -> str:
 
 def _print(rows: list[dict[str, Any]], lines: list[str], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
     elif lines:
         print("\n".join(lines))

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stillwatch.apps.control.common import AsJson, print_json, say
 from stillwatch.apps.control.records import Ledger, recording
 from stillwatch.model import InputRefused, UsageError
 
@@ -29,7 +30,6 @@ Out = Annotated[Path | None, typer.Option("--out", help="Where to write; stdout 
 At = Annotated[
     str | None, typer.Option("--at", help="The moment to judge expiry by; now unless given.", metavar="TIME")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print data as JSON instead of tables.")]
 
 app = typer.Typer(no_args_is_help=True, help="Share a campaign: preview, approve, export.")
 
@@ -121,7 +121,7 @@ def misp(bundle: Bundle, out: Out = None, losses: Annotated[
     lost = "\n".join(report.lines()) + "\n"
     if losses is not None:
         _write(losses, lost)
-    _say(f"{report.attributes} attributes; {len(report.lost)} properties are carried by the attached bundle alone")
+    say(f"{report.attributes} attributes; {len(report.lost)} properties are carried by the attached bundle alone")
 
 
 @app.command()
@@ -147,7 +147,7 @@ def validate(bundle: Bundle, as_json: AsJson = False) -> None:
            [f"{one.where}: {one.problem}" for one in problems], as_json)  # fmt: skip
     if problems:
         raise InputRefused(f"{bundle}: {len(problems)} problems")
-    _say(f"{bundle}: valid")
+    say(f"{bundle}: valid")
 
 
 @app.command()
@@ -217,10 +217,6 @@ def _write(path: Path | None, text: str) -> None:
 
 def _print(data: Any, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(data, ensure_ascii=False, indent=2))
+        print_json(data)
     else:
         print("\n".join(data)) if data else None
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

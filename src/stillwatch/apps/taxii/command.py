@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from stillwatch.apps.control.common import print_json, say
 from stillwatch.apps.control.records import Ledger, recording
 from stillwatch.model import InputRefused, MissingDependency, UsageError
 
 REFUSED = 3  # exit status: some of what was given could not be taken
-talk = Console(stderr=True, highlight=False)
 group = typer.Typer(no_args_is_help=True, help="Share campaigns with partners: a TAXII 2.1 server.")
 partner = typer.Typer(no_args_is_help=True, help="Partners and their tokens.")
 collection = typer.Typer(no_args_is_help=True, help="Collections.")
@@ -36,7 +34,7 @@ def serve(config: Config, ledger: Ledger = None) -> None:
     settings = read_settings(config)
     scheme = "https" if settings.tls.certificate else "http"
     with recording(ledger, "collection", "stillwatch taxii serve") as note:
-        _say(f"serving {settings.base_url}/taxii2/ on {scheme}://{settings.listen}")
+        say(f"serving {settings.base_url}/taxii2/ on {scheme}://{settings.listen}")
         run(settings, note)
 
 
@@ -59,11 +57,11 @@ def push(
     refused = [each for each in verdicts if each.message]
     told = {"stored": len(verdicts) - len(refused), "refused": len(refused)}
     if as_json:
-        _print({**told, "reasons": [{"id": each.object_id, "reason": each.message} for each in refused]})
+        print_json({**told, "reasons": [{"id": each.object_id, "reason": each.message} for each in refused]})
     else:
         print(f"{told['stored']} stored, {told['refused']} refused")
         for each in refused:
-            _say(f"{each.object_id}: {each.message}")
+            say(f"{each.object_id}: {each.message}")
     if refused:
         raise typer.Exit(REFUSED)
 
@@ -94,7 +92,7 @@ def partner_add(
             raise UsageError(f"--clearance {clearance}: say one of {', '.join(LEVELS)}")
         grant = None if clearance is None else Grant(clearance, read or (), write or ())
         print(add_partner(database, key, name, grant))
-    _say(f"this is the token of {name}; it is not shown again")
+    say(f"this is the token of {name}; it is not shown again")
 
 
 @partner.command("revoke")
@@ -110,7 +108,7 @@ def partner_revoke(
         from stillwatch.sharing.taxii.operating import revoke_tokens
 
         gone = revoke_tokens(database, name, token)
-    _say(f"{gone} of {name}'s tokens revoked")
+    say(f"{gone} of {name}'s tokens revoked")
 
 
 @partner.command("list")
@@ -210,16 +208,8 @@ def _packages() -> Iterator[None]:
 
 def _list(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        _print(rows)
+        print_json(rows)
         return
     for row in rows:
         told = (", ".join(value) if isinstance(value, list) else str(value) for value in row.values())
         print("  ".join(each or "-" for each in told))
-
-
-def _print(data: Any) -> None:
-    print(json.dumps(data, ensure_ascii=False, indent=2))
-
-
-def _say(line: str) -> None:
-    talk.print(line, markup=False, soft_wrap=True)
