@@ -130,7 +130,8 @@ def test_watch_alone_is_not_found(
 def test_options_reach_the_settings(run: Any, tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
     monkeypatch.setattr(sw, "detect", lambda *given, **named: seen.update(named, given=given) or make_run())
-    options = ("--accounts", "a.csv", "--licences", "l.csv", "--templates", "t.txt", "--previous", finished)
+    options = ("--accounts", "a.csv", "--licences", "l.csv", "--templates", "t.txt", "--previous", finished,
+               "--intel", "feeds", "--intel", "b.json")  # fmt: skip
     run("detect", "x.csv", "y.csv", *options, "--field", "user=account_id", "--field", "a=b=model",
         "--out", tmp_path / "out")  # fmt: skip
     assert seen["given"] == (["x.csv", "y.csv"],)
@@ -138,6 +139,7 @@ def test_options_reach_the_settings(run: Any, tmp_path: Path, finished: Path, mo
     settings = seen["settings"]
     assert settings.fields == {"user": "account_id", "a=b": "model"}
     assert (settings.templates, settings.previous) == (Path("t.txt"), finished)
+    assert settings.intel == (Path("feeds"), Path("b.json"))
 
 
 @pytest.mark.parametrize(

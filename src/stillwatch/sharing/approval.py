@@ -6,22 +6,16 @@ import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from stillwatch.model import UsageError
 from stillwatch.sharing.case import Case
 from stillwatch.sharing.leaving import decide
+from stillwatch.sharing.ledgers import Append
 from stillwatch.sharing.stix import bundle
 from stillwatch.sharing.terms import Terms
 
 KIND = "share"  # of the ledger's entries
-
-
-class Ledger(Protocol):
-    """Where it is kept who concluded what: append an entry, get its number."""
-
-    def __call__(self, kind: str, subject: str, body: dict[str, Any]) -> int:
-        """Append."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class Released:
     receipt: dict[str, Any]
 
 
-def release(case: Case, terms: Terms, secret: bytes, approval: Approval, ledger: Ledger | None = None) -> Released:
+def release(case: Case, terms: Terms, secret: bytes, approval: Approval, ledger: Append | None = None) -> Released:
     """Decide, write the bundle and enter it in the ledger. Raises UsageError where nothing may leave.
 
     Without a ledger the receipt says so, and whoever calls keeps it.

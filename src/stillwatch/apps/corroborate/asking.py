@@ -16,8 +16,8 @@ from stillwatch.apps.run import Run
 from stillwatch.model import Axis, Campaign, UsageError
 from stillwatch.sharing.consensus.answers import Answer, Stance
 from stillwatch.sharing.consensus.raising import Corroborated, corroborated
+from stillwatch.sharing.ledgers import Append
 from stillwatch.sharing.private.allowed import AllowList
-from stillwatch.sharing.private.desk import Append
 from stillwatch.sharing.private.indicators import from_bytes
 from stillwatch.sharing.private.known import Shown, elements, fresh
 from stillwatch.sharing.private.messages import FAMILIES

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stillwatch.sharing.private.desk import Append
+from stillwatch.sharing.ledgers import Append
 from stillwatch.sharing.private.indicators import from_bytes
 from stillwatch.sharing.private.limits import Asked
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from stillwatch.apps.corroborate.config import AskedRow, read_token
 from stillwatch.model import StillwatchError
+from stillwatch.sharing.ledgers import Append
 from stillwatch.sharing.private import run
-from stillwatch.sharing.private.desk import Append
 from stillwatch.sharing.private.group import POINT, ExchangeRefused
 from stillwatch.sharing.private.messages import HELLO_BYTES, read_welcome
 from stillwatch.sharing.private.own_set import CAP, STEP, padded, prepare

@@ -13,8 +13,9 @@ from stillwatch.apps.corroborate.config import ServeConfig
 from stillwatch.apps.corroborate.index_file import read_index
 from stillwatch.model import MissingDependency, StillwatchError, VerdictKind
 from stillwatch.sharing.consensus.contributions import LONGEST
+from stillwatch.sharing.ledgers import Append
 from stillwatch.sharing.private.allowed import AllowList, read_allow_list
-from stillwatch.sharing.private.desk import Append, AskedTooOften, Desk, NotConsented, OutOfOrder, Terms
+from stillwatch.sharing.private.desk import AskedTooOften, Desk, NotConsented, OutOfOrder, Terms
 from stillwatch.sharing.private.group import POINT, ExchangeRefused
 from stillwatch.sharing.private.known import elements, fresh
 from stillwatch.sharing.private.messages import HELLO_BYTES

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from stillwatch.sharing.ledgers import Append
 from stillwatch.sharing.private import run
 from stillwatch.sharing.private.group import ExchangeRefused
 from stillwatch.sharing.private.limits import DAY, Asked, Rates, refusal
 from stillwatch.sharing.private.messages import read_hello
 from stillwatch.sharing.private.own_set import CAP, STEP, prepare
 
-Append = Callable[[str, str, dict[str, Any]], int]
 Offer = Callable[[str], Iterable[bytes]]  # the own elements of a family
 Consent = Callable[[str, str], bool | None]  # (partner, session): True, False for never, None for not yet
 
