@@ -33,20 +33,20 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_table(
-    kind: type[Table], told: Mapping[str, Any], where: str, mends: Mapping[str, str] | None = None
+    kind: type[Table], told: Mapping[str, Any], path: Path, within: str = "", mends: Mapping[str, str] | None = None
 ) -> Table:
     """Return a table of a file, or raise UsageError with the first mistake.
 
-    `where` is the file, and the table's own key where it is not the whole; `mends` are other words for pydantic's types
-    of mistake. No value is told: it may be a password in a URL.
+    `within` is the table's own key and a dot, where it is not the whole file; `mends` are other words for pydantic's
+    types of mistake. No value is told: it may be a password in a URL.
     """
     try:
         return kind.model_validate(told)
     except ValidationError as error:
         first: Any = error.errors(include_url=False, include_input=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = within + ".".join(str(part) for part in first["loc"])
     said = (mends or {}).get(first["type"], first["msg"].removeprefix("Value error, "))
-    raise UsageError(f"{where}: {key}: {said}" if key else f"{where}: {said}")
+    raise UsageError(f"{path}: {key}: {said}" if key else f"{path}: {said}")
 
 
 def is_here(host: str | None) -> bool:

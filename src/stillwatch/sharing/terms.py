@@ -84,7 +84,7 @@ def read_terms(path: Path, partner: str | None, fields: frozenset[str]) -> Terms
     `fields` are the names that `withhold` and `include` may have. Raises UsageError for a file that is none and
     for a partner that is not in it, InputRefused for what a partner cannot have.
     """
-    told = parse_table(TermsFile, read_toml(path), str(path))
+    told = parse_table(TermsFile, read_toml(path), path)
     producer = Producer(told.producer.name, told.producer.contact, told.producer.endpoint)
     if partner is None:
         return Terms(producer, Tlp.CLEAR, operators=told.operators, models=told.models)

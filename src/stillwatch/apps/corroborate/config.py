@@ -89,7 +89,7 @@ def new_token() -> str:
 
 def read_serve_config(path: Path) -> ServeConfig:
     """Return the settings of `partner serve`. Raises UsageError naming the field that is wrong."""
-    config = parse_table(ServeConfig, read_toml(path), str(path))
+    config = parse_table(ServeConfig, read_toml(path), path)
     here = path.parent
     moved = {name: here / value for name in _PATHS if (value := getattr(config, name)) is not None}
     config = config.model_copy(update=moved)
@@ -109,7 +109,7 @@ def read_partners(path: Path) -> dict[str, AskedRow]:
     """Return the partners that we may ask, by name. Raises UsageError naming the field that is wrong."""
     rows = {}
     for name, table in read_toml(path).items():
-        row = parse_table(AskedRow, table if isinstance(table, dict) else {}, f"{path}: {name}")
+        row = parse_table(AskedRow, table if isinstance(table, dict) else {}, path, f"{name}.")
         parts = urlsplit(row.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"{path}: {name}.url is {row.url!r}; expected https://HOST:PORT")

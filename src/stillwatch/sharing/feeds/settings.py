@@ -102,7 +102,7 @@ class Settings(StrictTable):
 
 def read_settings(path: Path) -> Settings:
     """Return the settings, their paths made absolute. Raises UsageError."""
-    found = parse_table(Settings, read_toml(path), str(path))
+    found = parse_table(Settings, read_toml(path), path)
     return found.model_copy(
         update={"folder": _beside(path, found.folder), "partner": [_absolute(path, one) for one in found.partner]}
     )

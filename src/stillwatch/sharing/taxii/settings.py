@@ -178,7 +178,7 @@ class Settings(StrictTable):
 def read_settings(file: Path) -> Settings:
     """Read a file of settings. Raises UsageError."""
     told = read_toml(file) | {"folder": file.resolve().parent}
-    return parse_table(Settings, told, str(file), _MENDS)
+    return parse_table(Settings, told, file, mends=_MENDS)
 
 
 def _unique(what: str, names: list[str]) -> None:
