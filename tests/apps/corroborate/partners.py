@@ -1,4 +1,4 @@
-"""Real servers in processes of their own, as a partner has them."""
+"""Partners' servers, in a thread or in a process of their own, and the files of settings of both sides."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stillwatch.apps.corroborate.config import hash_token
+from stillwatch.apps.corroborate.config import hash_token, read_serve_config
 from stillwatch.apps.corroborate.index_file import write_index
+from stillwatch.apps.corroborate.server import listening, make_server
 from stillwatch.sharing.private.indicators import Indicator
 from stillwatch.sharing.private.known import Shown
 
@@ -47,7 +49,22 @@ def _toml(value: Any) -> str:
 
 @contextmanager
 def running(config: Path) -> Iterator[str]:
-    """A server at work; yields its URL."""
+    """A server at work in a thread; yields its URL."""
+    settings = read_serve_config(config)
+    with listening(settings) as (line, url):
+        server = make_server(settings)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [line]})
+        thread.start()
+        try:
+            yield url
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+@contextmanager
+def running_alone(config: Path) -> Iterator[str]:
+    """A server in a process of its own, as `stillwatch partner serve` starts it; yields its URL."""
     command = [sys.executable, "-m", "stillwatch.apps.cli", "partner", "serve", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
         try:

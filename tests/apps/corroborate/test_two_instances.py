@@ -6,8 +6,6 @@ import datetime as dt
 import http.client
 import ipaddress
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from typer.testing import CliRunner
 
+from stillwatch.apps.cli import app
 from stillwatch.apps.corroborate.book import Book
 from stillwatch.apps.corroborate.client import PartnerFailed, Question, Wire, ask
 from stillwatch.apps.corroborate.config import AskedRow, read_partners
@@ -25,7 +25,7 @@ from stillwatch.sharing.private import run
 from stillwatch.sharing.private.indicators import Indicator
 from stillwatch.sharing.private.messages import read_welcome
 from stillwatch.sharing.private.own_set import prepare
-from tests.apps.corroborate.partners import STEP, running, shown, write_config, write_partners
+from tests.apps.corroborate.partners import STEP, running, running_alone, shown, write_config, write_partners
 
 CARDS = [f"pm_{number:012d}" for number in range(100)]
 THEIRS = [
@@ -128,10 +128,10 @@ def test_rates_hold_over_a_restart_and_consent_of_a_person_is_waited_for(tmp_pat
         """What the partner's person does meanwhile."""
         lines = (tmp_path / "north" / "state" / "asked.ndjson").read_text().splitlines()
         session = next(json.loads(line)["subject"] for line in reversed(lines) if "psi-counted" in line)
-        command = [sys.executable, "-m", "stillwatch.apps.cli", "partner", "allow", str(config), session, "--by", "ann"]
-        subprocess.run(command, check=True, capture_output=True)
+        done = CliRunner().invoke(app, ["partner", "allow", str(config), session, "--by", "ann"])
+        assert done.exit_code == 0
 
-    with running(config) as url:
+    with running_alone(config) as url:
         row = read_partners(write_partners(tmp_path / "us", {"north": url}))["north"]
         impatient = ask("north", row, replace(QUESTION, reveal=True), book.append)
         assert impatient.revealed is None

@@ -36,6 +36,7 @@ from tests.sharing.feeds.test_taxii import COLLECTION
 
 CAMPAIGN = "F-burst"
 STRANGERS = 90  # of 256 accounts that are neither of the campaign nor a look-alike
+JUNK = 10_000  # indicators of a feed that lists every address of the log, and others
 ACCUSED = ("suspect", "distillation")
 END = read_time("2026-09-21T00:00:00Z") or 0  # of the log
 
@@ -171,7 +172,7 @@ def test_poisoned_feeds_accuse_nobody(world: World, alone: tuple[Run, Run], tmp_
     )  # fmt: skip
     with feeds(tmp_path, partners) as one:
         done = {each.partner: each for each in one.pull(END)}
-        assert done["junk"].new == 100_000
+        assert done["junk"].new == JUNK
         assert (done["wide"].new, done["wide"].refused) == (0, 1)
         assert done["templates"].new >= 3
         folder = one.store.folder
@@ -196,12 +197,12 @@ def poison(folder: Path, world: World, log: pa.Table) -> None:
     chance = np.random.default_rng(1)
     (folder / "customer.list").write_text("\n".join(public(rows("company", "small-firm")["ip"].to_pylist())))
     (folder / "nat.list").write_text("\n".join(public(rows("campus", "remote-class", "vpn")["ip"].to_pylist())))
-    junk = {f"{a}.{b}.{c}.{d}" for a, b, c, d in chance.integers(1, 255, (110_000, 4)) if a in range(20, 100)}
+    junk = {f"{a}.{b}.{c}.{d}" for a, b, c, d in chance.integers(1, 255, (JUNK, 4)) if a in range(20, 100)}
     every = public(log["ip"].to_pylist())
-    while len(junk) < 100_000 - len(every):
+    while len(junk) < JUNK - len(every):
         a, b, c, d = chance.integers(1, 255, 4)
         junk.add(f"{20 + a % 70}.{b}.{c}.{d}")
-    (folder / "junk.list").write_text("\n".join([*every, *sorted(junk)][:100_000]))
+    (folder / "junk.list").write_text("\n".join([*every, *sorted(junk)][:JUNK]))
     popular = [f"{value},client" for value in public(log["tls_fingerprint"].to_pylist())]
     popular += [f"{value},asn" for value in public(log["asn"].to_pylist())]
     (folder / "clients.csv").write_text("\n".join(["value,kind", *popular]))

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from stillwatch.apps.corroborate.book import Book
 from stillwatch.apps.corroborate.config import ServeConfig
@@ -119,28 +120,39 @@ def _hub_routes(config: ServeConfig, clock: Callable[[], float]) -> list[Route]:
 
 def serve(config: ServeConfig, told: Callable[[str], None], append: Append | None = None) -> None:
     """Answer partners until told to stop."""
-    book = Book(config.state)
-    app = make_app(config, make_desk(config, book, append), book)
+    with listening(config) as (line, url):
+        server = make_server(config, append)
+        told(f"answering partners on {url}")
+        server.run(sockets=[line])
+
+
+@contextmanager
+def listening(config: ServeConfig) -> Iterator[tuple[socket.socket, str]]:
+    """Yield the socket, which takes connections from now on, and its URL: whoever is told of it may come at once."""
     host, port = config.address
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(128)  # now: whoever is told that we answer may come at once
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        line.bind((host, port))
+        line.listen(128)
         scheme = "http" if config.certificate is None else "https"
-        told(f"answering partners on {scheme}://{host}:{listening.getsockname()[1]}")
-        settings = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            limit_concurrency=64,
-            timeout_keep_alive=75,
-            ssl_certfile=None if config.certificate is None else str(config.certificate),
-            ssl_keyfile=None if config.private_key is None else str(config.private_key),
-        )
-        uvicorn.Server(settings).run(sockets=[listening])
+        yield line, f"{scheme}://{host}:{line.getsockname()[1]}"
+
+
+def make_server(config: ServeConfig, append: Append | None = None) -> uvicorn.Server:
+    """Return the server that is to answer on a socket that listens already."""
+    book = Book(config.state)
+    settings = uvicorn.Config(
+        make_app(config, make_desk(config, book, append), book),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=64,
+        timeout_keep_alive=75,
+        ssl_certfile=None if config.certificate is None else str(config.certificate),
+        ssl_keyfile=None if config.private_key is None else str(config.private_key),
+    )
+    return uvicorn.Server(settings)
 
 
 Step = Callable[[Request, str], Awaitable[Response]]
