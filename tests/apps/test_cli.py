@@ -130,7 +130,8 @@ def test_watch_alone_is_not_found(
 def test_options_reach_the_settings(run: Any, tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
     monkeypatch.setattr(sw, "detect", lambda *given, **named: seen.update(named, given=given) or make_run())
-    options = ("--accounts", "a.csv", "--licences", "l.csv", "--templates", "t.txt", "--previous", finished)
+    options = ("--accounts", "a.csv", "--licences", "l.csv", "--templates", "t.txt", "--previous", finished,
+               "--intel", "feeds", "--intel", "b.json")  # fmt: skip
     run("detect", "x.csv", "y.csv", *options, "--field", "user=account_id", "--field", "a=b=model",
         "--out", tmp_path / "out")  # fmt: skip
     assert seen["given"] == (["x.csv", "y.csv"],)
@@ -138,6 +139,7 @@ def test_options_reach_the_settings(run: Any, tmp_path: Path, finished: Path, mo
     settings = seen["settings"]
     assert settings.fields == {"user": "account_id", "a=b": "model"}
     assert (settings.templates, settings.previous) == (Path("t.txt"), finished)
+    assert settings.intel == (Path("feeds"), Path("b.json"))
 
 
 @pytest.mark.parametrize(
@@ -145,11 +147,10 @@ def test_options_reach_the_settings(run: Any, tmp_path: Path, finished: Path, mo
     [
         (("--engine", "polars"), "--engine polars: say duckdb or spark"),
         (("--spark-conf", "cores=4"), "--spark-conf cores=4: expected KEY=VALUE, such as spark.executor.memory=8g"),
-        (("--intel", "feed.json"), "--intel is not in this version of stillwatch; leave it out"),
         (("--field", "user"), "--field user: expected THEIRS=OURS, such as --field user=account_id"),
         (("--previous", "nowhere"), "--previous nowhere: holds no run; give the output folder of an earlier one"),
     ],
-    ids=["engine", "spark-conf", "intel", "field", "previous"],
+    ids=["engine", "spark-conf", "field", "previous"],
 )
 def test_misuse_ends_with_status_two_and_one_line_with_the_mend(
     run: Any, tmp_path: Path, options: tuple[str, ...], said: str

@@ -32,6 +32,7 @@ from stillwatch.sketch.population import (
     Edges,
     Population,
     Replays,
+    Reported,
     _edges,
     _has,
 )
@@ -136,6 +137,7 @@ def among(
     public_templates: Iterable[int] = (),
     model_days: Mapping[tuple[str, int], int] | None = None,
     atoms: Sequence[tuple[int, int, int]] = (),
+    reported: Reported | None = None,
     **changes: Mapping[int, Any],
 ) -> Population:
     """Return a population that holds the group. `changes` maps account indices to values of one column or kind.
@@ -171,6 +173,7 @@ def among(
         licensed=_marked(licensed, size),
         breaks_licence=_marked(breaks_licence, size),
         public_templates=frozenset(public_templates),
+        reported=reported,
         start=START,
         end=END,
     )
@@ -182,6 +185,21 @@ def edges_of(values: Sequence[Any]) -> Edges:
     account = np.repeat(np.arange(len(lists)), [len(own) for own in lists])
     flat = [str(value) for own in lists for value in own]
     return _edges(account, pa.array(flat, pa.string()), len(lists))
+
+
+def reports(
+    shown: Mapping[int, Sequence[str]], bits: Mapping[str, float], partner: int = 0, size: int = SIZE
+) -> Reported:
+    """Return what a partner reported: each account's values, as `kind|value`, and the bits of each value."""
+    edges = edges_of([list(shown.get(account, [])) for account in range(size)])
+    labels = edges.labels.to_pylist()
+    return Reported(
+        edges,
+        tuple(label.partition("|")[0] for label in labels),
+        np.array([bits[label] for label in labels], np.float64),
+        np.full(len(labels), partner),
+        np.ones(len(labels), np.int64),
+    )
 
 
 def same(accounts: Iterable[int], value: Any) -> dict[int, Any]:

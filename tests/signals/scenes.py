@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.sketch.groups import GroupSketch
-from stillwatch.sketch.population import ATOM_COLUMNS, DAY_US, HOUR_US, NEVER, Population
+from stillwatch.sketch.population import ATOM_COLUMNS, DAY_US, HOUR_US, NEVER, Population, Reported
 from tests.signals.build import (
     DAY,
     DAYS,
@@ -25,6 +25,7 @@ from tests.signals.build import (
     dealt,
     edges_of,
     group,
+    reports,
     same,
 )
 
@@ -75,6 +76,10 @@ def ring() -> Scene:
         clock=same(RING, [10] * 24),
         replays=[(0, 20, 4), (20, 40, 2)],
         breaks_licence=STOPPED,
+        reported=reports(
+            {account: ["template|told", f"payment|virtual-{at % 2}"] for at, account in enumerate(RING)},
+            {"template|told": 1.5, "payment|virtual-0": 1.0, "payment|virtual-1": 1.0},
+        ),
     )
 
 
@@ -215,6 +220,7 @@ def renumbered(scene: Scene, seed: int = 3) -> tuple[Scene, np.ndarray]:
             submitted=place[population.replays.submitted],
         ),
         licensed=population.licensed[order],
+        reported=_renumbered_reports(population, order),
         breaks_licence=population.breaks_licence[order],
         model_days=dict(reversed(population.model_days.items())),
     )
@@ -228,3 +234,14 @@ def _renumbered_edges(population: Population, kind: str, order: np.ndarray) -> o
     return edges_of(
         [[labels[code] for code in edges.value[edges.start[a] : edges.start[a + 1]][::-1]] for a in order.tolist()]
     )
+
+
+def _renumbered_reports(population: Population, order: np.ndarray) -> Reported | None:
+    told = population.reported
+    if told is None:
+        return None
+    labels = told.edges.labels.to_pylist()
+    bits = dict(zip(labels, told.bits.tolist(), strict=True))
+    start, value = told.edges.start, told.edges.value
+    shown = {at: [labels[c] for c in value[start[a] : start[a + 1]][::-1]] for at, a in enumerate(order.tolist())}
+    return reports(shown, bits, size=population.size)

@@ -17,7 +17,16 @@ from stillwatch.signals.base import Signal
 
 BARS: Mapping[VerdictKind, Bars] = {
     VerdictKind.DISTILLATION: Bars(
-        5.0, 3.5, 2.5, beyond_content=3.0, families=2, accounts=8, exchanges=100, member_families=2, member_bits=2.0
+        5.0,
+        3.5,
+        2.5,
+        beyond_content=3.0,
+        families=2,
+        accounts=8,
+        exchanges=100,
+        member_families=2,
+        member_bits=2.0,
+        exchanges_elsewhere=60,
     ),
     VerdictKind.SUSPECT: Bars(
         4.5, 3.0, 2.0, beyond_content=3.0, families=2, accounts=8, exchanges=60, member_families=2, member_bits=2.0

@@ -23,8 +23,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 import stillwatch as sw
 from stillwatch.apps import terminal
 from stillwatch.apps.control import actions, keys, ledger
+from stillwatch.apps.corroborate.command import corroborate_app
+from stillwatch.apps.feeds.command import app as feeds_app
 from stillwatch.apps.gateway.command import gateway
 from stillwatch.apps.policy import command as policy_commands
+from stillwatch.apps.share.command import app as share_app
+from stillwatch.apps.taxii.command import group as taxii
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -46,6 +50,10 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(keys.app, name="keys")
 app.add_typer(actions.app, name="actions")
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(feeds_app, name="feeds")
+app.add_typer(share_app, name="share")
+app.add_typer(taxii, name="taxii")
+app.add_typer(corroborate_app)
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
@@ -110,20 +118,26 @@ def detect(
         list[str] | None,
         typer.Option("--spark-conf", help="A setting of Spark's; may be repeated.", metavar="KEY=VALUE"),
     ] = None,
-    intel: Annotated[list[str] | None, typer.Option("--intel", help="Not in this version.", metavar="BUNDLE")] = None,
+    intel: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--intel",
+            help="What partners reported: a folder of feeds or a STIX bundle; may be repeated.",
+            metavar="FEEDS|BUNDLE",
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but errors.")] = False,
 ) -> None:
     """Say which accounts are coordinated distillation campaigns, why, and how sure that is."""
-    if intel:
-        raise UsageError("--intel is not in this version of stillwatch; leave it out")
     if engine not in ("duckdb", "spark"):
         raise UsageError(f"--engine {engine}: say duckdb or spark")
     _check_folders(out, previous)
     with _progress(quiet) as told:
         settings = sw.Settings(
             fields=_read_fields(field), format=format, templates=templates, actors=actors, previous=previous,
-            state=state, enrich=tuple(enrich or ()), progress=told, engine=engine, spark_master=spark_master,
+            state=state, enrich=tuple(enrich or ()), progress=told,
+            intel=tuple(intel or ()), engine=engine, spark_master=spark_master,
             spark_conf=_read_conf(spark_conf),
         )  # fmt: skip
         run = sw.detect(_inputs(exchanges, table), accounts=accounts, licences=licences, settings=settings)

@@ -28,13 +28,14 @@ from stillwatch.campaigns.weigh import Assessment
 from stillwatch.ingest.engine import ALONE, MEMORY, THREADS, Engine
 from stillwatch.ingest.enrich import Enrichment, fill, read_references
 from stillwatch.ingest.read import NO_FIELDS, Ingested, read_accounts, read_exchanges, read_licences
-from stillwatch.model import UsageError, VerdictKind
+from stillwatch.model import Family, UsageError, VerdictKind
 from stillwatch.signals.base import Signal
 from stillwatch.signals.roster import ROSTER
 from stillwatch.sketch.exchanges import SketchedExchanges, sketch_exchanges
 from stillwatch.sketch.licences import apply_licences
 from stillwatch.sketch.population import Population, summarise_accounts
 from stillwatch.sketch.registered import register_templates
+from stillwatch.sketch.reported import match_reported
 from stillwatch.sketch.text import SketchKey
 
 DEFAULT_SECRET = b"stillwatch default key: set STILLWATCH_SECRET"
@@ -62,6 +63,7 @@ class Settings:
     state: Path | None = None  # folder of what was seen so far: the log is added to it, and all of it is judged
     templates: Path | None = None  # public templates, one a line or NDJSON with `text`
     actors: Path | None = None  # known actors, TOML (docs/reference/actors.md)
+    intel: tuple[Path, ...] = ()  # folders of feeds and STIX bundles: what partners reported
     enrich: tuple[Path, ...] = ()  # reference files: systems and countries of addresses, lists of networks and domains
     progress: Progress = lambda _: None
 
@@ -164,6 +166,8 @@ def examine(
     if settings.templates is not None:
         public = register_templates(settings.templates, learned.prompts)
         population = dataclasses.replace(population, public_templates=public)
+    if settings.intel:
+        population = _with_reports(engine, log, sketched, population, settings.intel)
     keyed = key_actors(engine, log, sketched, actors, key, learned)
     lap("accounts")
     judged = judge(engine, sketched, population, settings.policy.rules(settings.roster), settings.progress)
@@ -201,9 +205,24 @@ def _population(
     return apply_licences(engine, sketched, population, None if licences is None else engine.arrow(licences.table))
 
 
+def _with_reports(
+    engine: Engine, log: Ingested, sketched: SketchedExchanges, population: Population, intel: tuple[Path, ...]
+) -> Population:
+    """Add what partners reported, as it held when the log ended: a log of last month is judged by last month."""
+    from stillwatch.sharing.feeds.wanted import read_wanted  # here: it needs an optional package
+
+    wanted = read_wanted(intel, population.end)
+    return dataclasses.replace(population, reported=match_reported(engine, log, sketched, population, wanted))
+
+
+def _asked(settings: Settings) -> list[Signal]:
+    """Return the signals that a run asks: those about what partners say only where something of theirs was given."""
+    return [signal for signal in settings.roster if settings.intel or signal.family is not Family.REPORTED]
+
+
 def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
     population, inputs = seen.population, seen.inputs
-    missing = {signal.name: signal.missing(population.present) for signal in settings.roster}
+    missing = {signal.name: signal.missing(population.present) for signal in _asked(settings)}
     packages = ["stillwatch", "duckdb", "ibis-framework", "numba", "numpy", "pyarrow", "networkit"]
     packages += ["pyspark"] if settings.engine == "spark" else []
     log = inputs[0]
@@ -235,7 +254,14 @@ def _manifest(seen: Examined, settings: Settings, run: Run) -> dict[str, Any]:
         "previous_run": None if settings.previous is None else settings.previous.name,
         "lineage": run.manifest["lineage"],
         "known_actors": len(seen.keyed.actors),
-    }
+    } | ({"reported": _reported(population)} if population.reported is not None else {})
+
+
+def _reported(population: Population) -> dict[str, int]:
+    """How many values of partners the log shows, and how many accounts show one."""
+    told = population.reported
+    assert told is not None
+    return {"values": len(told.kind), "accounts": len(np.unique(told.edges.account))}
 
 
 def _has_secret(settings: Settings) -> bool:

@@ -26,7 +26,7 @@ from stillwatch.campaigns.identity import Named
 from stillwatch.campaigns.lineage import Lineage, Sighting, continue_lineage
 from stillwatch.campaigns.traces import Tracer
 from stillwatch.campaigns.weigh import Assessment
-from stillwatch.model import Axis, Campaign, Evidence, Hypothesis, VerdictKind
+from stillwatch.model import Axis, Campaign, Evidence, Family, Grade, Hypothesis, VerdictKind
 from stillwatch.sketch.groups import Membership
 from stillwatch.sketch.population import Ints, Population
 from stillwatch.sketch.text import SketchKey
@@ -130,6 +130,7 @@ def _story(told: Told, position: int, name: Named, facts: Facts, rest: tuple[Pol
             round(found.bits, 3),
             found.because,
             found.cites,
+            Grade.REPORTED if signal.family is Family.REPORTED else Grade.OBSERVED,
         )
         for signal, found in one.findings
     )

@@ -25,6 +25,7 @@ CEILING: Mapping[Family, float] = {
     Family.TIMING: 5.0,
     Family.USAGE: 4.0,
     Family.ARTEFACT: 10.0,
+    Family.REPORTED: 2.0,
 }
 OTHERS = 0.5  # what a second signal of the same family adds
 CONDUCT = (Family.IDENTITY, Family.TIMING, Family.ARTEFACT)  # a network and a tool are what neighbours share too
@@ -34,6 +35,7 @@ DECLARING = "org_id"  # without this column nothing is known of what accounts de
 FEW = 4.0  # accounts at which coincidence explains half of what ties them
 STRICTEST_FIRST = (VerdictKind.DISTILLATION, VerdictKind.SUSPECT, VerdictKind.WATCH)
 SPEAKS = 1.0  # bits from which a family counts as speaking
+HEARSAY = (Family.CONTENT, Family.REPORTED)  # says nothing beyond what is asked, or is not ours (docs/why/054)
 
 Weights = Mapping[str, float]  # by signal: what its bits for guilt are multiplied by, as fitted; 1 where not named
 EQUAL: Weights = MappingProxyType({})
@@ -52,6 +54,7 @@ class Bars:
     exchanges: int  # of the group: less is no training set
     member_families: int  # families that tie one account to the rest
     member_bits: float  # bits beyond content that tie one account to the rest
+    exchanges_elsewhere: int | None = None  # instead of `exchanges` where partners report the rest of the campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +133,16 @@ def assess(
 ) -> Assessment:
     """Weigh a group's findings against the bars, from the strictest verdict down."""
     totals: dict[Axis, float] = {}
-    speaking, beyond, conduct = 0, 0.0, False
+    speaking, beyond, conduct, reported = 0, 0.0, False, 0.0
     for axis in Axis:
         totals[axis], families = add_up(findings, axis)
         if axis is Axis.COORDINATION:
             trust = group.size / (group.size + FEW)
             families = {family: bits * trust if bits > 0 else bits for family, bits in families.items()}
             totals[axis] = sum(families.values())
-            beyond = totals[axis] - families[Family.CONTENT]
-            speaking = sum(bits >= SPEAKS for bits in families.values())
+            beyond = totals[axis] - sum(families[family] for family in HEARSAY)
+            speaking = sum(bits >= SPEAKS for family, bits in families.items() if family is not Family.REPORTED)
+            reported = families[Family.REPORTED]
             conduct = any(families[family] >= SPEAKS for family in CONDUCT)
     strict = bars[VerdictKind.DISTILLATION]
     visiting = group.sums["exchanges"] < OWN_WORK * population.usage["exchanges"][group.accounts]
@@ -146,7 +150,7 @@ def assess(
     tie, tied = _tie_members(group, findings, strict, population.organisation[group.accounts], visiting)
     tied &= ~population.licensed[group.accounts] | population.breaks_licence[group.accounts]
     standing = _Standing(
-        totals, beyond, speaking, int(tied.sum()), group.exchanges, conduct, DECLARING in population.present
+        totals, beyond, speaking, int(tied.sum()), group.exchanges, conduct, DECLARING in population.present, reported
     )
     verdict = next((kind for kind in STRICTEST_FIRST if _clears(standing, kind, bars[kind])), VerdictKind.CLEAR)
     margin = _margin(standing, strict)
@@ -164,13 +168,14 @@ class _Standing:
     exchanges: int
     conduct: bool
     declarations_known: bool
+    reported: float  # bits of coordination that partners told, contained in `bits`
 
 
 def _clears(standing: _Standing, kind: VerdictKind, bar: Bars) -> bool:
     if not standing.conduct and kind is not VerdictKind.WATCH:
         return False
     counted = standing.families >= bar.families and standing.tied >= bar.accounts
-    if not counted or standing.exchanges < bar.exchanges or standing.beyond_content < bar.beyond_content:
+    if not counted or standing.exchanges < _least(standing, bar) or standing.beyond_content < bar.beyond_content:
         return False
     bits = standing.bits
     if bits[Axis.COORDINATION] < bar.coordination or bits[Axis.EXTRACTION] < bar.extraction:
@@ -185,10 +190,20 @@ def _clears(standing: _Standing, kind: VerdictKind, bar: Bars) -> bool:
     return kind is not VerdictKind.DISTILLATION and surplus + bits[Axis.DECEPTION] >= 2 * bar.deception
 
 
+def _least(standing: _Standing, bar: Bars) -> int:
+    """Return how many exchanges a verdict needs: a part of a campaign is smaller than the whole that partners see."""
+    elsewhere = bar.exchanges_elsewhere
+    return bar.exchanges if elsewhere is None or standing.reported < SPEAKS else elsewhere
+
+
 def _margin(standing: _Standing, bar: Bars) -> float:
-    """Return the bits by which the narrowest bar is cleared; one bit short at least where a count is too small."""
+    """Return the bits by which the narrowest bar is cleared; one bit short at least where a count is too small.
+
+    By one's own evidence alone: nobody calibrated what partners say, and a confidence that held theirs would come back
+    to them as if it were new.
+    """
     narrowest = min(
-        standing.bits[Axis.COORDINATION] - bar.coordination,
+        standing.bits[Axis.COORDINATION] - standing.reported - bar.coordination,
         standing.bits[Axis.EXTRACTION] - bar.extraction,
         standing.bits[Axis.DECEPTION] - bar.deception,
         standing.beyond_content - bar.beyond_content,

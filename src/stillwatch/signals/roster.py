@@ -27,6 +27,7 @@ from stillwatch.signals.pool_partition import pool_partition
 from stillwatch.signals.programme_mismatch import programme_mismatch
 from stillwatch.signals.registered_template import registered_template
 from stillwatch.signals.replacement_after_ban import replacement_after_ban
+from stillwatch.signals.reported_by_partners import reported_by_partners
 from stillwatch.signals.rubric_elicitation import rubric_elicitation
 from stillwatch.signals.scheduler_evenness import scheduler_evenness
 from stillwatch.signals.separate_organisations import separate_organisations
@@ -68,6 +69,7 @@ ROSTER: tuple[Signal, ...] = (
     failover_handoff,
     joint_onset,
     joint_pivot,
+    reported_by_partners,
     separate_organisations,
     # extraction: is the traffic shaped to become training data?
     template_novelty,

@@ -99,6 +99,17 @@ class Replays:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """Values that partners reported and accounts of the log show. `kind`, `bits` and `partner` are by value."""
+
+    edges: Edges
+    kind: tuple[str, ...]
+    bits: npt.NDArray[np.float64]  # what each value says, graded by who told it and when
+    partner: Ints  # a code for who says most of it
+    partners: Ints  # how many told it independently
+
+
+@dataclass(frozen=True, slots=True)
 class Ordered:
     """One value for each account, or for those that have one, ascending, and each account's place (-1: it has none)."""
 
@@ -141,6 +152,7 @@ class Population:
     licensed: npt.NDArray[np.bool_] = field(repr=False)  # accounts whose traffic a licence covers
     breaks_licence: npt.NDArray[np.bool_] = field(repr=False)  # accounts that exceed their licence
     public_templates: frozenset[int] = frozenset()  # registered by the deployment
+    reported: Reported | None = field(default=None, repr=False)  # what partners reported and accounts show
     start: int = 0
     end: int = 0
 

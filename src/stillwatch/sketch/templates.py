@@ -47,7 +47,7 @@ SEEN_SLOTS = 4096  # > 2 × MAX_TOKENS: the set of one prompt's buckets never fi
 
 
 @njit(nogil=True, cache=True)
-def _shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
+def shingle(padded, tokens, key, out):  # type: ignore[no-untyped-def]
     """Hash the shingles of start, tokens, end; return how many. Start and end marks make a frame at either end known.
 
     A shingle with fewer than two words, or of one word again and again, is 0 and counts as nothing: a matrix and a list
@@ -90,7 +90,7 @@ def _count(buffers, times, tables, key, sketch):  # type: ignore[no-untyped-def]
             continue
         often = times[row] if times.size else np.int64(1)
         tokens = tokenise(data, offsets[row], offsets[row + 1], tables, key, masked, exact)
-        length = _shingle(padded, tokens, key, hashes)
+        length = shingle(padded, tokens, key, hashes)
         fresh = 0
         for at in range(length):
             if hashes[at] == 0:
@@ -426,7 +426,7 @@ def key_text(text, tables, key, sketch, room):  # type: ignore[no-untyped-def]
     padded, exact, hashes, counts, covered = room
     template, permille = np.int64(0), np.int64(0)
     tokens = tokenise(data, start, end, tables, key, padded[1:], exact)
-    length = _shingle(padded, tokens, key, hashes)
+    length = shingle(padded, tokens, key, hashes)
     for at in range(length):
         counts[at] = counters[np.int64(hashes[at] >> shift)] - load if hashes[at] != 0 else 0
     frame = _find_frame(counts, length, threshold, slack)

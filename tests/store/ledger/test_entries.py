@@ -31,6 +31,7 @@ EXAMPLES: list[Any] = [
     entries.KeyRevoked("key-3"),
     entries.Verification("business"),
     entries.Declaration("synthetic data for a safety classifier"),
+    entries.Record("share", {"partner": None, "tlp": "amber", "withheld": [{"count": 3}]}),
 ]
 
 

@@ -26,6 +26,7 @@ class EntryKind(StrEnum):
     KEY_REVOKED = "key-revoked"
     VERIFICATION = "verification"
     DECLARATION = "declaration"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,17 @@ class Declaration:
     declared_use: str
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A part beside detection and policy did something that others may ask about: shared, compared, handed over."""
+
+    KIND: ClassVar = EntryKind.RECORD
+    act: str  # in the part's own words, such as share or taxii-posted
+    facts: Mapping[str, Value]
+
+
 Content = (
-    Verdict | Action | Approval | Reversal | Policy | KeyIssued | KeyRevoked | Verification | Declaration
+    Verdict | Action | Approval | Reversal | Policy | KeyIssued | KeyRevoked | Verification | Declaration | Record
 )  # another kind of entry is a record, a member of EntryKind, and a place in this list
 _CONTENTS: dict[EntryKind, type[Any]] = {each.KIND: each for each in Content.__args__}
 
@@ -129,7 +139,7 @@ class Entry:
 
     at: int  # µs since 1970, UTC
     by: str  # a person, or the part of stillwatch that concluded or did it
-    subject_type: str  # account, campaign, policy
+    subject_type: str  # account, campaign, policy, or what a record is about
     subject_id: str
     content: Content
 

@@ -1,0 +1,1 @@
+"""What partners report: pulled, checked, kept with its lineage, and graded for detection."""

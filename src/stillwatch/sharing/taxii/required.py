@@ -1,0 +1,61 @@
+"""What each type of STIX 2.1 cannot be without, beyond what all have."""
+
+from __future__ import annotations
+
+OBSERVABLES = {  # no created and no modified: they have no versions
+    "artifact": (),
+    "autonomous-system": ("number",),
+    "directory": ("path",),
+    "domain-name": ("value",),
+    "email-addr": ("value",),
+    "email-message": ("is_multipart",),
+    "file": (),
+    "ipv4-addr": ("value",),
+    "ipv6-addr": ("value",),
+    "mac-addr": ("value",),
+    "mutex": ("name",),
+    "network-traffic": ("protocols",),
+    "process": (),
+    "software": ("name",),
+    "url": ("value",),
+    "user-account": (),
+    "windows-registry-key": (),
+    "x509-certificate": (),
+}
+VERSIONED = {
+    "attack-pattern": ("name",),
+    "campaign": ("name",),
+    "course-of-action": ("name",),
+    "extension-definition": ("name", "schema", "version", "extension_types"),
+    "grouping": ("context", "object_refs"),
+    "identity": ("name",),
+    "incident": ("name",),
+    "indicator": ("pattern", "pattern_type", "valid_from"),
+    "infrastructure": ("name",),
+    "intrusion-set": ("name",),
+    "language-content": ("object_ref", "contents"),
+    "location": (),
+    "malware": ("is_family",),
+    "malware-analysis": ("product",),
+    "note": ("content", "object_refs"),
+    "observed-data": ("first_observed", "last_observed", "number_observed"),
+    "opinion": ("opinion", "object_refs"),
+    "relationship": ("relationship_type", "source_ref", "target_ref"),
+    "report": ("name", "published", "object_refs"),
+    "sighting": ("sighting_of_ref",),
+    "threat-actor": ("name",),
+    "tool": ("name",),
+    "vulnerability": ("name",),
+}
+TIMES = (
+    "valid_from",
+    "valid_until",
+    "first_seen",
+    "last_seen",
+    "first_observed",
+    "last_observed",
+    "published",
+    "start_time",
+    "stop_time",
+)
+STRINGS = frozenset({"name", "pattern", "pattern_type", "relationship_type", "content", "schema", "context", "value"})
