@@ -24,6 +24,8 @@ import stillwatch as sw
 from stillwatch.apps import terminal
 from stillwatch.apps.control import actions, keys, ledger
 from stillwatch.apps.gateway.command import gateway
+from stillwatch.apps.integrity import answer_keys_command
+from stillwatch.apps.integrity.verify_command import verify_answer
 from stillwatch.apps.policy import command as policy_commands
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
@@ -46,6 +48,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(keys.app, name="keys")
 app.add_typer(actions.app, name="actions")
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(answer_keys_command.app, name="answer-keys")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
@@ -258,6 +261,7 @@ def version() -> None:
 
 
 app.command()(gateway)
+app.command("verify-answer")(verify_answer)
 
 
 def main() -> None:

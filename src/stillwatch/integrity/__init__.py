@@ -1,4 +1,4 @@
-"""For who consumes a model: is this answer really what the model said, and is the endpoint the model it claims?"""
+"""For those who consume a model: verify an answer, audit an endpoint, watch it for drift."""
 
 from __future__ import annotations
 

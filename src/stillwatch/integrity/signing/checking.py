@@ -11,7 +11,7 @@ from stillwatch.integrity.signing.asked import read_asked
 from stillwatch.integrity.signing.canonical import canonical, decode, encode
 from stillwatch.integrity.signing.keys import PublicKeys
 from stillwatch.integrity.signing.received import Received
-from stillwatch.integrity.signing.record import Receipt, Record, chain_of, finish_of, is_sound, model_of
+from stillwatch.integrity.signing.record import Receipt, Record, chain_of, finish_of, is_sound
 from stillwatch.integrity.signing.replay import Seen
 from stillwatch.model import MissingDependency
 
@@ -47,6 +47,7 @@ class Fault(StrEnum):
     OTHER = "content-altered"
     FINISH = "finish-altered"
     USAGE = "usage-altered"
+    NOT_IN_LEDGER = "not-in-ledger"
 
 
 OF_KIND = {"text": Fault.TEXT, "tools": Fault.TOOLS, "reasoning": Fault.REASONING, "other": Fault.OTHER}
@@ -65,8 +66,13 @@ class Check:
     """What was found of an answer: genuine, or what is wrong with it, what weighs most first."""
 
     problems: tuple[Problem, ...]
-    record: Record | None = field(default=None, repr=False)  # what the signer said; believe it only if it is genuine
+    receipt: Receipt | None = field(default=None, repr=False)  # what came with it; believe it only if it is genuine
     notes: tuple[str, ...] = ()
+
+    @property
+    def record(self) -> Record | None:
+        """What the receipt says."""
+        return None if self.receipt is None else self.receipt.record
 
     @property
     def genuine(self) -> bool:
@@ -120,14 +126,14 @@ class Checker:
             return Check((_without_receipt(received),))
         told = self._signature(receipt)
         if told is not None:
-            return Check((told,), receipt.record)
+            return Check((told,), receipt)
         record = receipt.record
         problems = [*self._time(record, expected), *self._question(record, expected), *_content(record, received)]
         problems += self._model(record, received, expected)
         problems.sort(key=lambda each: list(Fault).index(each.fault))
         if not problems and self._seen is not None and not self._seen.first(record["issuer"], record["nonce"]):
             problems = [Problem(Fault.REPLAYED, "an answer with this nonce came before")]
-        return Check(tuple(problems), record, self._notes(record, expected))
+        return Check(tuple(problems), receipt, self._notes(record, expected))
 
     def _signature(self, receipt: Receipt) -> Problem | None:
         record = receipt.record
@@ -247,6 +253,3 @@ def _in_order(record: Record, received: Received, found: list[Problem]) -> list[
         moved = [each for each in found if each.fault is not Fault.TEXT]
         return [*moved, Problem(Fault.REORDERED, "what was said came in another order")]
     return found or [Problem(Fault.OTHER, "the chain does not end in the link that was signed")]
-
-
-__all__ = ["Check", "Checker", "Expected", "Fault", "Problem", "Rules", "model_of", "signature_holds"]

@@ -22,11 +22,13 @@ from stillwatch.integrity.signing.reading import CHAT, read_answer
 from stillwatch.integrity.signing.record import FIELD, Receipt, Told, make_record
 from stillwatch.integrity.signing.said import Said
 from stillwatch.integrity.signing.sse import Events, TooLong, data_of, with_field
+from stillwatch.model import StillwatchError
 
 TYPE = "stillwatch-answer"
 NONCE_BYTES = 16
 LONGEST_ECHO = 128
 Taken = Callable[[Receipt], None]  # gets each receipt that was given out
+Failed = Callable[[StillwatchError], None]
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -117,8 +119,11 @@ def sign_answer(body: bytes, question: Question, signer: Signer, taken: Taken = 
 class SigningStream:
     """Signs one stream of server-sent events: give it pieces, it gives whole events."""
 
-    def __init__(self, question: Question, signer: Signer, taken: Taken = lambda _: None) -> None:
-        self._question, self._signer, self._taken = question, signer, taken
+    def __init__(
+        self, question: Question, signer: Signer, taken: Taken = lambda _: None, failed: Failed | None = None
+    ) -> None:
+        """`failed` is told when no key may sign any more, and the stream then passes unsigned; else that is raised."""
+        self._question, self._signer, self._taken, self._failed = question, signer, taken, failed
         self._events, self._said = Events(), Said()
         self._over = False  # the receipt was given, or another one was there
 
@@ -128,11 +133,14 @@ class SigningStream:
             return self._events.rest() + chunk
         if self._events.is_one(chunk):  # most pieces are one event
             return self._signed(chunk)
+        sent = []
         try:
-            return b"".join([self._signed(event) for event in self._events.feed(chunk)])
+            for event in self._events.feed(chunk):
+                sent.append(self._signed(event))
         except TooLong:
             self._over = True
-            return self._events.rest()
+            sent.append(self._events.rest())
+        return b"".join(sent)
 
     def rest(self) -> bytes:
         """Return what came after the last whole event, at the end."""
@@ -160,6 +168,8 @@ class SigningStream:
 
     def _carrying(self, event: bytes, data: bytes) -> bytes:
         receipt = self._receipt()
+        if receipt is None:
+            return event
         at = event.rfind(b"}")
         if event[at:].strip() != b"}":  # other lines follow the data
             others = [line for line in event.splitlines() if line and not line.startswith(b"data:")]
@@ -170,12 +180,19 @@ class SigningStream:
         """An event of its own, for a chat that ends without saying why."""
         if not self._said.models:
             return b""
+        receipt = self._receipt()
         told = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": None}]}
-        return b"data: " + with_field(_encode(told), FIELD, self._receipt()) + b"\n\n"
+        return b"" if receipt is None else b"data: " + with_field(_encode(told), FIELD, receipt) + b"\n\n"
 
-    def _receipt(self) -> bytes:
+    def _receipt(self) -> bytes | None:
         self._over = True
-        receipt = self._signer.receipt(self._question, self._said, stream=True)
+        try:
+            receipt = self._signer.receipt(self._question, self._said, stream=True)
+        except StillwatchError as error:
+            if self._failed is None:
+                raise
+            self._failed(error)
+            return None
         self._taken(receipt)
         return _encode(receipt.told())
 

@@ -58,6 +58,7 @@ class Content:
 
     @property
     def finish(self) -> str:
+        """Why it ends."""
         return "tool_calls" if self.calls else "stop"
 
 

@@ -26,6 +26,7 @@ class EntryKind(StrEnum):
     KEY_REVOKED = "key-revoked"
     VERIFICATION = "verification"
     DECLARATION = "declaration"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,17 @@ class Declaration:
     declared_use: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A receipt was given out with an answer. The subject is the receipt's nonce; no word of the answer stands here."""
+
+    KIND: ClassVar = EntryKind.ANSWER
+    digest: str  # SHA-256 of the receipt's one text, base64url
+    kid: str
+
+
 Content = (
-    Verdict | Action | Approval | Reversal | Policy | KeyIssued | KeyRevoked | Verification | Declaration
+    Verdict | Action | Approval | Reversal | Policy | KeyIssued | KeyRevoked | Verification | Declaration | Answer
 )  # another kind of entry is a record, a member of EntryKind, and a place in this list
 _CONTENTS: dict[EntryKind, type[Any]] = {each.KIND: each for each in Content.__args__}
 
