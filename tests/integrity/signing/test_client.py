@@ -189,9 +189,9 @@ def test_an_old_answer_to_the_same_request_is_a_replay(url: str, reseller: Resel
             first.append(piece)
         return first[0] if piece else piece
 
-    reseller.change = repeated
     with openai.OpenAI(base_url=f"{url}/v1", api_key="sk-any", max_retries=0) as client:
         wrap(client, keys=keys_at(url))
+        reseller.change = repeated
         client.chat.completions.create(**ASKED)
         with pytest.raises(NotVerified) as raised:
             client.chat.completions.create(**ASKED)

@@ -47,6 +47,7 @@ class Wrapping:
     checker: Checker
     on_check: OnCheck | None = None  # gets every check, and decides; without it what is not genuine raises
     hold: bool = False
+    error: type[NotVerified] = NotVerified
 
 
 def wrap(
@@ -66,7 +67,7 @@ def wrap(
     told = rules or Rules()
     if told.now is None:
         told = replace(told, now=lambda: time.time_ns() // 1_000)
-    wrapping = Wrapping(Checker(load_keys(keys), told, Seen()), on_check, hold)
+    wrapping = Wrapping(Checker(load_keys(keys), told, Seen()), on_check, hold, _error_of(client))
     http = getattr(client, "_client", None)
     hooks = getattr(http, "event_hooks", None)
     if http is None or hooks is None:
@@ -92,6 +93,17 @@ def load_keys(keys: str | Path | Mapping[str, Any] | PublicKeys) -> PublicKeys:
         raise InputRefused(
             f"{keys}: cannot be read ({type(error).__name__}); give the file of published keys"
         ) from None
+
+
+def _error_of(client: Any) -> type[NotVerified]:
+    """NotVerified as an error of the SDK's own, too: others it takes for a broken connection, and asks again."""
+    roots = [each.__module__.partition(".")[0] for each in type(client).__mro__]
+    for root, name in (("openai", "OpenAIError"), ("anthropic", "AnthropicError")):
+        if root in roots:
+            return type(
+                "NotVerified", (NotVerified, getattr(import_module(root), name)), {"__doc__": NotVerified.__doc__}
+            )
+    return NotVerified
 
 
 def _library_of(http: Any) -> Any:
@@ -231,7 +243,7 @@ class Watch:
         if self._wrapping.on_check is not None:
             self._wrapping.on_check(check)
         elif not check.genuine:
-            raise NotVerified(check)
+            raise self._wrapping.error(check)
 
 
 def _inflater(encoding: str) -> Any:

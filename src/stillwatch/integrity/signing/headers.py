@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from stillwatch.integrity.signing.keys import PublicKeys
 from stillwatch.integrity.signing.signer import Signer
 from stillwatch.model import MissingDependency
 
@@ -62,35 +63,42 @@ def sign_head(hop: Hop, body: bytes | None, signer: Signer, at: int) -> list[tup
     return [*fields, ("signature-input", f"{LABEL}={params}"), ("signature", f"{LABEL}=:{signature}:")]
 
 
-def check_head(response: Any, keys: Any, body: bytes | None) -> list[str]:
+def check_head(response: Any, keys: PublicKeys, body: bytes | None) -> list[str]:
     """Check the fields of an answer that came over one hop; return what they cover.
 
     `response` has `status_code`, `headers` and `request` (`method`, `url`, `headers`), as the response of an HTTP
-    library has; `keys` are `PublicKeys`. Raises ValueError, with why, for what does not hold.
+    library has; no body: a stream. Raises ValueError, with why, for what does not hold.
     """
     try:
-        from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, algorithms
+        from http_message_signatures import HTTPMessageVerifier, algorithms
         from http_message_signatures.exceptions import HTTPMessageSignaturesException
     except ImportError as error:
         raise MissingDependency(
             "signatures of heads need http-message-signatures: pip install 'stillwatch[integrity]'"
         ) from error
-
-    class Resolver(HTTPSignatureKeyResolver):  # type: ignore[misc]
-        def resolve_public_key(self, key_id: str) -> Any:
-            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-            key = keys.keys.get(key_id)
-            if key is None or key.revoked_at is not None:
-                raise ValueError(f"the key {key_id[:80]} is unknown or revoked")
-            return Ed25519PublicKey.from_public_bytes(key.x)
-
-        def resolve_private_key(self, key_id: str) -> Any:
-            raise ValueError("nothing is signed here")
-
-    verifier = HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=Resolver())
+    verifier = HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=_resolver(keys))
     try:
         found = verifier.verify(response, expect_tag=TAG, require_components=("@status", '"@path";req'), body=body)
     except HTTPMessageSignaturesException as error:
         raise ValueError(str(error)) from None
     return sorted(found[0].covered_components)
+
+
+def _resolver(keys: PublicKeys) -> Any:
+    """What finds published keys for the library."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from http_message_signatures import HTTPSignatureKeyResolver
+
+    class Published(HTTPSignatureKeyResolver):
+        def resolve_public_key(self, key_id: str) -> Ed25519PublicKey:
+            """Return a key that may be believed."""
+            key = keys.keys.get(key_id)
+            if key is None or key.revoked_at is not None:
+                raise ValueError("its key is unknown or revoked")
+            return Ed25519PublicKey.from_public_bytes(key.x)
+
+        def resolve_private_key(self, key_id: str) -> Any:
+            """Nothing is signed here."""
+            raise ValueError(key_id)
+
+    return Published()

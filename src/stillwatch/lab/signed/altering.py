@@ -356,6 +356,7 @@ WHOLE: tuple[Alter, ...] = (
     _words, _words, _swap, _argument, _added_call, _model, _finish, _usage, _cut, _twice,
 )  # fmt: skip
 STREAM: tuple[Alter, ...] = (
-    _delta_text, _delta_text, _dropped, _dropped_tail, _reordered, _repeated, _stream_model, _stream_finish, _stream_cut,
+    _delta_text, _delta_text, _dropped, _dropped_tail, _reordered, _repeated, _stream_model, _stream_finish,
+    _stream_cut,
 )  # fmt: skip
 __all__ = ["CHAT", "Altered", "alter", "check_altered", "is_named"]

@@ -189,8 +189,8 @@ def _response(content: Content) -> Json:
         items.append({"type": "reasoning", "id": "rs_1", "summary": summary})
     part = {"type": "output_text", "text": "".join(content.text), "annotations": []}
     items.append({"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [part]})
-    items += [{"type": "function_call", "id": f"fc_{at}", "call_id": f"call_{at}", "name": name, "arguments": told, "status": "completed"}
-              for at, (name, told) in enumerate(content.calls)]  # fmt: skip
+    items += [{"type": "function_call", "id": f"fc_{at}", "call_id": f"call_{at}", "name": name, "arguments": told,
+               "status": "completed"} for at, (name, told) in enumerate(content.calls)]  # fmt: skip
     return {"id": "resp_1", "object": "response", "created_at": NOW, "model": content.model, "status": "completed",
             "output": items, "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
             "usage": {"input_tokens": 11, "output_tokens": 22, "total_tokens": 33}}  # fmt: skip
