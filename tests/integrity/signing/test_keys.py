@@ -53,7 +53,9 @@ def test_what_is_published_comes_back_without_the_secret() -> None:
     assert "seed" not in repr(ring)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": [1]}', '{"keys": [{"crv": "Ed25519", "kid": "a", "x": "!"}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"keys": [1]}', '{"keys": [{"crv": "Ed25519", "kid": "a", "x": "!"}]}']
+)
 def test_what_holds_no_keys_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputRefused):
         read_public(text, "keys.json")

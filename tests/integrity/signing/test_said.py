@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from stillwatch.integrity.signing.said import ENOUGH, Said, Summary
 
-PIECES = st.lists(st.tuples(st.sampled_from(["text/0", "tools/0/0/arguments", "reasoning/0"]), st.text(min_size=1, max_size=6)),
-                  min_size=1, max_size=8)  # fmt: skip
+CHANNELS = st.sampled_from(["text/0", "tools/0/0/arguments", "reasoning/0"])
+PIECES = st.lists(st.tuples(CHANNELS, st.text(min_size=1, max_size=6)), min_size=1, max_size=8)
 
 
 def summary(pieces: list[tuple[str, str]]) -> Summary:
@@ -27,7 +27,9 @@ def test_where_pieces_are_cut_changes_nothing(pieces: list[tuple[str, str]], siz
 
 def test_a_long_answer_is_hashed_as_it_comes_and_gives_the_same() -> None:
     text = "ab🙂" * ENOUGH
-    assert summary([("text/0", text)]) == summary([("text/0", each) for each in (text[:7], text[7:99_000], text[99_000:])])
+    assert summary([("text/0", text)]) == summary(
+        [("text/0", each) for each in (text[:7], text[7:99_000], text[99_000:])]
+    )
 
 
 def test_pieces_that_changed_places_break_the_chain_but_not_the_count_of_letters() -> None:

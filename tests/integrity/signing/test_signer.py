@@ -145,7 +145,9 @@ def test_what_the_request_leaves_unsaid_or_says_otherwise_is_no_other_question()
     noted = Checker(SIGNER.ring.public()).check(receive(signed), Expected(ASKED | {"temperature": 0}))
     assert noted.genuine
     assert "settings" in noted.notes[0]
-    strict = Checker(SIGNER.ring.public(), Rules(strict=True)).check(receive(signed), Expected(ASKED | {"temperature": 0}))
+    strict = Checker(SIGNER.ring.public(), Rules(strict=True)).check(
+        receive(signed), Expected(ASKED | {"temperature": 0})
+    )
     assert strict.result == Fault.REQUEST
 
 
