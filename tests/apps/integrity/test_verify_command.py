@@ -41,7 +41,7 @@ def test_a_genuine_answer_is_told_with_its_signer(files: Path) -> None:
 
 
 def test_an_altered_answer_is_named_and_sets_the_exit_status(files: Path) -> None:
-    (files / "answer").write_bytes(SAMPLE.answer.replace(b"model-", b"modal-"))
+    (files / "answer").write_bytes(SAMPLE.answer.replace(b'"model": "model-', b'"model": "modal-'))
     found = verify(files, "--json")
     assert found.exit_code == 1
     assert json.loads(found.stdout)[0]["result"] == "model-substituted"

@@ -10,7 +10,7 @@ from stillwatch.integrity.signing.received import receive
 from stillwatch.lab.signed.altering import alter, check_altered, is_named
 from stillwatch.lab.signed.samples import make_sample, make_signer
 
-SEED, MANY = 11, 700
+SEED, MANY = 11, 500
 
 
 def test_whatever_is_altered_is_rejected_by_its_name_and_what_is_not_is_believed() -> None:

@@ -249,7 +249,9 @@ def _signed(exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse, 
     if signing is None or not exchange.endpoint.exchange or response.status != 200:
         return None
     question = signing.question(exchange.endpoint.name, asked.fields, asked.headers, asked.body)
-    return signing.whole(body, question, response.headers.get("content-type", ""))
+    signed = signing.whole(body, question, response.headers.get("content-type", ""))
+    encoded = response.headers.get("content-encoding", "identity") != "identity"
+    return None if signed is None or (encoded and signed.body == body) else signed  # it may not be decoded
 
 
 def _signing(exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse) -> SignedStream | None:

@@ -84,7 +84,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
         announce=announce,
         observe=observe,
         unkept=deciding.spool.refusal,
-        checks=checks(deciding) | (signing.checks if signing is not None else {}),
+        checks=checks(deciding) | dict(signing.checks if signing is not None else {}),
         watched=(
             *watched(config, deciding),
             Watched("gateway keys", lambda: deciding.plane.seen, keys.load),

@@ -20,14 +20,12 @@ from typing import Any, TypeVar
 from stillwatch.integrity.signing.canonical import encode
 from stillwatch.integrity.signing.checking import Check, Checker, Expected, Fault, Problem, Rules
 from stillwatch.integrity.signing.keys import PublicKeys, read_public
-from stillwatch.integrity.signing.reading import CHAT, MESSAGES, RESPONSES
+from stillwatch.integrity.signing.reading import endpoint_at
 from stillwatch.integrity.signing.received import Received
 from stillwatch.integrity.signing.replay import Seen
 from stillwatch.model import InputRefused, UsageError
 
 NONCE = "stillwatch-nonce"  # header of a request; the receipt repeats it
-ENDPOINTS = {"/chat/completions": CHAT, "/responses": RESPONSES, "/messages": MESSAGES}
-NOTED = "stillwatch.nonce"
 Client = TypeVar("Client")
 OnCheck = Callable[[Check], None]
 
@@ -125,7 +123,7 @@ def _fetch(url: str) -> str:
 
 
 def _hooks(wrapping: Wrapping, library: Any) -> tuple[Any, Any]:
-    class Checked(library.SyncByteStream):  # type: ignore[misc]
+    class Checked(library.SyncByteStream):
         def __init__(self, inner: Any, watch: Watch) -> None:
             self._inner, self._watch = inner, watch
 
@@ -146,7 +144,7 @@ def _hooks(wrapping: Wrapping, library: Any) -> tuple[Any, Any]:
 
 
 def _async_hooks(wrapping: Wrapping, library: Any) -> tuple[Any, Any]:
-    class Checked(library.AsyncByteStream):  # type: ignore[misc]
+    class Checked(library.AsyncByteStream):
         def __init__(self, inner: Any, watch: Watch) -> None:
             self._inner, self._watch = inner, watch
 
@@ -251,7 +249,4 @@ def _inflater(encoding: str) -> Any:
 
 
 def _endpoint(request: Any) -> str | None:
-    if request.method != "POST":
-        return None
-    path = request.url.path
-    return next((name for end, name in ENDPOINTS.items() if path.endswith(end)), None)
+    return endpoint_at(request.method, request.url.path)

@@ -10,6 +10,7 @@ from stillwatch.integrity.signing.said import Said
 
 CHAT, RESPONSES, MESSAGES = "chat.completions", "responses", "messages"
 VOLATILE = ("id", "status", "call_id")  # of items: relays give their own
+PATHS = {"/chat/completions": CHAT, "/responses": RESPONSES, "/messages": MESSAGES}  # how they end
 Json = Mapping[str, Any]
 
 
@@ -180,6 +181,13 @@ def add_finish(said: Said, at: int, why: Any) -> None:
 
 
 WHOLE = {CHAT: _read_chat, RESPONSES: read_response, MESSAGES: _read_messages}
+
+
+def endpoint_at(method: str, path: str) -> str | None:
+    """Return what is asked of a model at a path; None for anything else, such as a message of a thread."""
+    if method != "POST" or "/threads/" in path:
+        return None
+    return next((name for end, name in PATHS.items() if path.endswith(end)), None)
 
 
 def endpoint_of(answer: Json) -> str | None:

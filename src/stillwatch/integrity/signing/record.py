@@ -8,6 +8,7 @@ from typing import Any
 
 from stillwatch.integrity.signing.asked import Asked
 from stillwatch.integrity.signing.canonical import canonical
+from stillwatch.integrity.signing.reading import WHOLE
 from stillwatch.integrity.signing.said import KINDS, Said, Summary
 
 VERSION = 1
@@ -101,6 +102,7 @@ def is_sound(record: Record) -> bool:
     asked, content, chain = record.get("asked"), record.get("content"), record.get("chain", {})
     return (
         record.get("v") == VERSION
+        and record.get("endpoint") in WHOLE
         and texts
         and isinstance(asked, dict)
         and all(isinstance(asked.get(name), str) for name in ("model", "conversation", "tools", "settings"))

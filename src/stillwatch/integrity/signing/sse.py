@@ -33,7 +33,7 @@ class Events:
 
     def is_one(self, chunk: bytes) -> bool:
         """Say whether a piece is one whole event, and nothing waits."""
-        return not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk
+        return not self._held and -1 < chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk
 
     def rest(self) -> bytes:
         """Return what came after the last whole event."""

@@ -20,7 +20,6 @@ from stillwatch.apps.gateway.registers import stamp
 from stillwatch.integrity.signing.client import NONCE
 from stillwatch.integrity.signing.headers import Hop, holds, sign_head
 from stillwatch.integrity.signing.keys import WELL_KNOWN, read_ring
-from stillwatch.integrity.signing.reading import WHOLE
 from stillwatch.integrity.signing.record import Receipt
 from stillwatch.integrity.signing.signer import Question, Signer, SigningStream, read_question, sign_answer
 from stillwatch.model import StillwatchError
@@ -131,11 +130,6 @@ class AnswerSigning:
         except StillwatchError as error:
             return str(error)
         return ""
-
-
-def signs(endpoint: str) -> bool:
-    """Say whether answers of an endpoint are signed."""
-    return endpoint in WHOLE
 
 
 def _tell(error: StillwatchError) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from stillwatch.apps.gateway.apis.parsing import parse_object
 from stillwatch.apps.gateway.plugs.decide import read_all
 from stillwatch.apps.gateway.signing.answers import AnswerSigning, Asking, Keeps, SignedStream
-from stillwatch.integrity.signing.client import ENDPOINTS
+from stillwatch.integrity.signing.reading import endpoint_at
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,8 +38,8 @@ class SigningMiddleware:
         if scope["path"] == self._signing.published_at:
             await self._publish(send)
             return
-        endpoint = next((name for end, name in ENDPOINTS.items() if scope["path"].endswith(end)), None)
-        if endpoint is None or scope["method"] != "POST":
+        endpoint = endpoint_at(scope["method"], scope["path"])
+        if endpoint is None:
             await self._app(scope, receive, send)
             return
         body = await read_all(receive, MOST)
