@@ -51,7 +51,7 @@ class Upstream:
         self._answers = {key_of(each.request): each for each in samples}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             while True:
                 await reader.readuntil(b" ")
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
@@ -247,10 +247,10 @@ def main() -> None:
     asked.add_argument("--nginx", default=shutil.which("nginx") or "nginx")
     asked.add_argument("--litellm", default=str(ROOT / ".venv-litellm"))
     told = asked.parse_args()
-    asyncio.run(measure(told))
+    sys.exit(bool(asyncio.run(measure(told))))
 
 
-async def measure(told: argparse.Namespace) -> None:
+async def measure(told: argparse.Namespace) -> int:
     chance, signer = random.Random(told.seed), make_signer()
     chat_only = told.relay == "litellm"
     samples: list[Sample] = []
@@ -275,7 +275,7 @@ async def measure(told: argparse.Namespace) -> None:
         print(f"  {name:26}{count:8,}")
     for line in [each for client in clients for each in client.because][:5]:
         print(f"  {line}")
-    sys.exit(bool(alarms))
+    return alarms
 
 
 if __name__ == "__main__":
