@@ -22,7 +22,7 @@ def verify_answer(
     answers: Annotated[
         list[Path], typer.Argument(metavar="ANSWER...", help="Files of an answer's body: JSON, or a stream's events.")
     ],
-    keys: Annotated[str, typer.Option("--keys", help="The signer's published keys.", metavar="FILE|URL")],
+    keys: Annotated[str, typer.Option("--keys", help="File or URL of the signer's published keys.", metavar="KEYS")],
     request: Annotated[
         Path | None, typer.Option("--request", help="File of the request's body that it answers.", metavar="FILE")
     ] = None,

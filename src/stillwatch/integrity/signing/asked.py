@@ -6,7 +6,7 @@ Relays write JSON anew, add settings and rename models; so each part has a diges
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from stillwatch.integrity.signing.canonical import Digest, digest_of, text_of
@@ -32,7 +32,7 @@ class Asked:
 
     def told(self) -> dict[str, str]:
         """Return it as it stands in a record."""
-        return asdict(self)
+        return {"model": self.model, "conversation": self.conversation, "tools": self.tools, "settings": self.settings}
 
 
 def read_asked(endpoint: str, request: Mapping[str, Any]) -> Asked:
@@ -60,7 +60,7 @@ def _spoken(name: str, told: Any) -> Any:
 
 
 def _message(told: Any) -> Any:
-    if not isinstance(told, Mapping):
+    if not isinstance(told, dict):
         return told
     kept = {name: _present(value) for name, value in told.items() if name != "content" and value is not None}
     if told.get("content") is not None:
@@ -77,6 +77,6 @@ def _content(told: Any) -> Any:
 
 def _present(told: Any) -> Any:
     """A value without members that are null: to leave one out says the same."""
-    if isinstance(told, Mapping):
+    if isinstance(told, dict):
         return {name: _present(value) for name, value in told.items() if value is not None}
     return [_present(each) for each in told] if isinstance(told, list) else told

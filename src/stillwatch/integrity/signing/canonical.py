@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import json
 from typing import Any
@@ -15,6 +16,7 @@ except ImportError as error:
     raise MissingDependency("signed answers need rfc8785: pip install 'stillwatch[integrity]'") from error
 
 Digest = str  # SHA-256, base64url without padding
+URLSAFE = bytes.maketrans(b"+/", b"-_")
 LARGEST = 2**53 - 1
 _plainly = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
@@ -45,7 +47,7 @@ def bytes_of(text: str) -> bytes:
 
 def encode(raw: bytes) -> str:
     """Return bytes in base64url without padding, as JOSE writes them."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(URLSAFE, b"=").decode()
 
 
 def decode(text: str) -> bytes:

@@ -28,6 +28,7 @@ from stillwatch.integrity.signing.reading import (
 from stillwatch.integrity.signing.said import Said
 
 DONE = b"[DONE]"
+TEXT_DELTA = "response.output_text.delta"
 LAST = ("response.completed", "response.incomplete", "response.failed")
 DELTAS = {  # of Responses, by type: kind of channel, what stands after the numbers, and the name of the field
     "response.output_text": ("text", "", "text"),
@@ -113,6 +114,9 @@ def _block_delta(at: int, delta: Json, said: Said) -> None:
 
 
 def _responses(event: Json, said: Said) -> bool:
+    if event.get("type") == TEXT_DELTA and type(event.get("delta")) is str:  # most of them
+        said.add(f"text/{number(event.get('output_index'))}/{number(event.get('content_index'))}", event["delta"])
+        return False
     kind = str(event.get("type", ""))
     item, part = number(event.get("output_index")), number(event.get("content_index", event.get("summary_index")))
     stem, _, end = kind.rpartition(".")

@@ -21,7 +21,7 @@ def read_answer(endpoint: str, answer: Json, said: Said) -> None:
 
 def read_usage(told: Any, said: Said) -> None:
     """Take the tokens in and out that an answer counts."""
-    if not isinstance(told, Mapping):
+    if not isinstance(told, dict):
         return
     for at, names in enumerate((("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))):
         for name in names:
@@ -38,18 +38,18 @@ def read_model(told: Any, said: Said) -> None:
 
 def objects(told: Any) -> list[Json]:
     """Return the objects of a list; anything else has none."""
-    return [each for each in told if isinstance(each, Mapping)] if isinstance(told, list) else []
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
 
 def inner(told: Json, name: str) -> Json:
     """Return an object inside another, an empty one where there is none."""
     found = told.get(name)
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def bare(told: Any) -> Any:
     """Return a value without members that are empty or that relays set anew."""
-    if isinstance(told, Mapping):
+    if isinstance(told, dict):
         kept = {name: bare(value) for name, value in told.items() if name not in VOLATILE}
         return {name: value for name, value in kept.items() if value not in (None, [], {}, "")}
     return [bare(each) for each in told] if isinstance(told, list) else told
@@ -75,7 +75,7 @@ def read_message(at: int, message: Json, said: Said) -> None:
     for position, call in enumerate(objects(message.get("tool_calls"))):
         read_call(f"tools/{at}/{number(call.get('index'), position)}", call, said)
     legacy = message.get("function_call")
-    if isinstance(legacy, Mapping):
+    if isinstance(legacy, dict):
         read_function(f"tools/{at}/function", legacy, said)
     for name in ("audio", "annotations", "images"):
         if message.get(name):
@@ -85,7 +85,7 @@ def read_message(at: int, message: Json, said: Said) -> None:
 def read_call(channel: str, call: Json, said: Said) -> None:
     """Take a tool call, or a delta of it."""
     for name in ("function", "custom"):
-        if isinstance(call.get(name), Mapping):
+        if isinstance(call.get(name), dict):
             read_function(channel, call[name], said)
 
 

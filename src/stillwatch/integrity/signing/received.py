@@ -24,7 +24,7 @@ class Received:
 
     def __init__(self, stream: bool, endpoint: str | None = None) -> None:
         self.stream, self.endpoint = stream, endpoint
-        self.said = Said()
+        self.said = Said(counts=stream)
         self.broken, self.cut = "", False
         self.receipt: Receipt | None = None
         self._events = Events()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stillwatch.integrity.signing.canonical import Digest, bytes_of, digest_of, encode
+from stillwatch.integrity.signing.canonical import Digest, bytes_of, digest, digest_of, encode
 
 KINDS = ("text", "tools", "reasoning", "other")
 CHAIN = b"stillwatch answer chain 1"
@@ -34,7 +34,8 @@ class Summary:
 class Said:
     """Gathers the pieces of one answer, and what it tells of itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: bool = True) -> None:
+        """`counts`: letters are counted, which only a stream needs."""
         self.models: set[str] = set()
         self.finish: dict[int, str] = {}  # choice: why it ended
         self.usage: list[int | None] = [None, None]  # tokens in, tokens out
@@ -43,7 +44,7 @@ class Said:
         self._run, self._held, self._size = "", list[str](), 0
         self._hashed: Any = None  # of the run so far
         self._link, self._runs, self._characters = hashlib.sha256(CHAIN).digest(), 0, 0
-        self._letters = np.zeros(256, np.int64)
+        self._letters = np.zeros(256, np.int64) if counts else None
 
     def add(self, channel: str, text: str) -> None:
         """Take a piece. An empty one is none."""
@@ -64,8 +65,8 @@ class Said:
         for channel in sorted(self._channels):
             told[channel.partition("/")[0]].append([channel, encode(self._channels[channel].digest())])
         kinds = {kind: digest_of(channels) for kind, channels in told.items() if channels}
-        letters = hashlib.sha256(self._letters.astype("<i8").tobytes()).digest()
-        return Summary(kinds, self._characters, encode(self._link), self._runs, encode(letters))
+        letters = "" if self._letters is None else digest(self._letters.astype("<i8").tobytes())
+        return Summary(kinds, self._characters, encode(self._link), self._runs, letters)
 
     def _hash(self) -> None:
         raw = bytes_of("".join(self._held))
@@ -76,7 +77,8 @@ class Said:
         if self._hashed is None:
             self._hashed = hashlib.sha256(self._run.encode() + b"\0")
         self._hashed.update(raw)
-        self._letters += np.bincount(np.frombuffer(raw, np.uint8), minlength=256)
+        if self._letters is not None:
+            self._letters += np.bincount(np.frombuffer(raw, np.uint8), minlength=256)
         self._characters += self._size
         self._held.clear()
         self._size = 0

@@ -108,7 +108,7 @@ def sign_answer(body: bytes, question: Question, signer: Signer, taken: Taken = 
     answer = _parsed(body)
     if not isinstance(answer, dict) or FIELD in answer:
         return body  # what another signed is worth more as it is
-    said = Said()
+    said = Said(counts=False)
     read_answer(question.endpoint, answer, said)
     receipt = signer.receipt(question, said, stream=False)
     signed = with_field(body, FIELD, _encode(receipt.told()))
