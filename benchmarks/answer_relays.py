@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import random
+import secrets
 import shutil
 import socket
 import subprocess
@@ -35,6 +36,7 @@ from stillwatch.lab.signed.samples import Sample, make_sample, make_signer
 
 PATHS = {"chat.completions": "/v1/chat/completions", "responses": "/v1/responses", "messages": "/v1/messages"}
 DISTINCT, CLIENTS, PATIENCE = 2_000, 16, 150.0
+KEY = "sk-" + secrets.token_hex(24)
 ROOT = Path(__file__).parents[1]
 
 
@@ -97,7 +99,7 @@ class Client:
             body = json.dumps(sample.request).encode()
             gzip = "accept-encoding: gzip\r\n" if self._gzip else ""
             writer.write(
-                f"POST {PATHS[sample.endpoint]} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk-any\r\n{gzip}"
+                f"POST {PATHS[sample.endpoint]} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n{gzip}"
                 f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
                 + body
             )
@@ -207,7 +209,8 @@ def straight(behind: int, told: argparse.Namespace) -> Iterator[int]:
 @contextlib.contextmanager
 def started(words: list[str], port: int, folder: str) -> Iterator[None]:
     """A relay that runs; killed at the end."""
-    environment = os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    environment = os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": KEY}
+    environment.pop("PYTHONPATH", None)
     with (
         Path(folder, "log").open("wb") as log,
         subprocess.Popen(words, cwd=folder, env=environment, stdout=log, stderr=log) as process,
