@@ -111,7 +111,7 @@ def sign_answer(body: bytes, question: Question, signer: Signer, taken: Taken = 
     said = Said(counts=False)
     read_answer(question.endpoint, answer, said)
     receipt = signer.receipt(question, said, stream=False)
-    signed = with_field(body, FIELD, _encode(receipt.told()))
+    signed = with_field(body, FIELD, _written(receipt))
     taken(receipt)
     return signed
 
@@ -194,7 +194,14 @@ class SigningStream:
             self._failed(error)
             return None
         self._taken(receipt)
+        return _written(receipt)
+
+
+def _written(receipt: Receipt) -> bytes:
+    try:
         return _encode(receipt.told())
+    except UnicodeEncodeError:  # half a surrogate pair, in a model's name
+        return receipt.text()
 
 
 def _parsed(text: bytes) -> Any:

@@ -84,6 +84,7 @@ def test_what_a_worker_left_behind_is_entered_and_what_one_writes_is_not(store: 
     assert enter_waiting(store, folder) == 0
     os.utime(path, (time.time() - LEFT_BEHIND - 1,) * 2)
     assert enter_waiting(store, folder) == 1
+    os.close(receipts._handle)
     receipts._handle = -1  # its file is gone, as for a worker that was killed
     receipts.close()
 
