@@ -31,7 +31,9 @@ def main() -> None:
         ways[altered.how] += 1
         names[check.result] += 1
         believed += check.genuine
-        unnamed += not check.genuine and not is_named(altered, check)
+        if not check.genuine and not is_named(altered, check):
+            unnamed += 1
+            print(f"  {altered.how} of {sample.endpoint}: {check.result}, not {altered.names[0].value}")
     print(f"seed {told.seed}: {told.count:,} altered answers and streams in {len(ways)} ways, "
           f"{time.process_time() - began:.0f} s of CPU")  # fmt: skip
     print(

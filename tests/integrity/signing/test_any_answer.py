@@ -56,5 +56,5 @@ def test_any_stream_passes_and_what_was_signed_of_it_is_believed(
     signed = [stream.feed(each) for each in sent]
     assert stream.rest() == b""
     assert len(signed) == len(sent)
-    assert all(each.startswith(before[:-3]) for each, before in zip(signed, sent, strict=True))
+    assert all(each.startswith(was[:-3]) or each.endswith(was) for each, was in zip(signed, sent, strict=True))
     assert write_event({"type": "x"}).startswith(b"event: x")

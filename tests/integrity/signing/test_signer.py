@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any
 
 import pytest
@@ -36,6 +37,8 @@ def check(answer: bytes, asked: dict[str, Any] = ASKED) -> str:
 
 
 def without_receipt(signed: bytes) -> bytes:
+    if not signed.startswith(b"{"):
+        return b"".join(each for each in re.split(rb"(?<=\n\n)", signed) if FIELD.encode() not in each)
     start = signed.index(b',"' + FIELD.encode())
     end = signed.index(b'"}', signed.index(b'"signature":', start)) + 2
     return signed[:start] + signed[end:]

@@ -230,7 +230,9 @@ def _content(record: Record, received: Received) -> list[Problem]:
         found.append(Problem(Fault.OTHER, "a stream was made one answer, or one answer a stream"))
     elif received.stream:
         found = _in_order(record, received, found)
-    if finish_of(received.said) != record["finish"]:
+    if received.stream and record["finish"] and not received.said.finish and not received.said.ended:
+        found.append(Problem(Fault.TRUNCATED, "the stream ended before its end"))
+    elif finish_of(received.said) != record["finish"]:
         found.append(Problem(Fault.FINISH, "it ends for another reason than was signed"))
     usage = record.get("usage")
     if usage is not None and any(

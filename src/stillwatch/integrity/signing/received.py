@@ -12,7 +12,7 @@ from typing import Any
 
 from stillwatch.integrity.signing.events import DONE, read_event
 from stillwatch.integrity.signing.reading import MESSAGES, endpoint_of, read_answer
-from stillwatch.integrity.signing.record import FIELD, Receipt, read_receipt
+from stillwatch.integrity.signing.record import FIELD, Receipt, place_of, read_receipt
 from stillwatch.integrity.signing.said import Said, Summary
 from stillwatch.integrity.signing.sse import Events, TooLong, data_of, name_of
 
@@ -81,8 +81,9 @@ class Received:
 
     def _read(self, told: dict[str, Any], read: Any) -> None:
         self.endpoint = self.endpoint or _signed_endpoint(told) or endpoint_of(told)
-        if FIELD in told:
-            found = read_receipt(told[FIELD])
+        place = place_of(told)
+        if FIELD in place:
+            found = read_receipt(place[FIELD])
             if self.receipt is not None or found is None:
                 self.broken = "what stands in the place of the receipt is none, or there are two"
             self.receipt = found
@@ -105,7 +106,7 @@ def receive(body: bytes, endpoint: str | None = None) -> Received:
 
 
 def _signed_endpoint(told: dict[str, Any]) -> str | None:
-    receipt = read_receipt(told.get(FIELD))
+    receipt = read_receipt(place_of(told).get(FIELD))
     found = receipt.record.get("endpoint") if receipt is not None else None
     return found if found in ("chat.completions", "responses", "messages") else None
 
@@ -126,6 +127,9 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _ends_early(body: bytes) -> bool:
+    """Whether an object has begun and does not end: cut in a letter or an escape, it fails before its end."""
+    if body.lstrip().startswith(b"{") and not body.rstrip().endswith(b"}"):
+        return True
     try:
         json.loads(body)
     except json.JSONDecodeError as error:

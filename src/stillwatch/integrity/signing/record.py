@@ -12,6 +12,7 @@ from stillwatch.integrity.signing.reading import WHOLE
 from stillwatch.integrity.signing.said import KINDS, Said, Summary
 
 VERSION = 1
+SPECIFIC = "provider_specific_fields"
 FIELD = "stillwatch"  # of the answer, or of the event that carries the receipt
 Record = dict[str, Any]
 
@@ -84,6 +85,20 @@ def model_of(said: Said) -> str:
 def finish_of(said: Said) -> list[str]:
     """Return why each choice ended, in their order."""
     return [said.finish[at] for at in sorted(said.finish)]
+
+
+def place_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return where in an answer or an event the receipt stands, or would.
+
+    In a chunk of a chat that is `delta.provider_specific_fields`: all that LiteLLM passes on of what it does not know.
+    """
+    choices = told.get("choices")
+    for choice in choices if isinstance(choices, list) and FIELD not in told else ():
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        found = delta.get(SPECIFIC) if isinstance(delta, dict) else None
+        if isinstance(found, dict) and FIELD in found:
+            return found
+    return told
 
 
 def read_receipt(told: Any) -> Receipt | None:

@@ -19,7 +19,7 @@ from stillwatch.integrity.signing.canonical import canonical, encode
 from stillwatch.integrity.signing.events import DONE, read_event
 from stillwatch.integrity.signing.keys import KeyRing, SigningKey
 from stillwatch.integrity.signing.reading import CHAT, read_answer
-from stillwatch.integrity.signing.record import FIELD, Receipt, Told, make_record
+from stillwatch.integrity.signing.record import FIELD, SPECIFIC, Receipt, Told, make_record, place_of
 from stillwatch.integrity.signing.said import Said
 from stillwatch.integrity.signing.sse import Events, TooLong, data_of, with_field
 from stillwatch.model import StillwatchError
@@ -31,6 +31,7 @@ Taken = Callable[[Receipt], None]  # gets each receipt that was given out
 Failed = Callable[[StillwatchError], None]
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+EMPTY = {"index": 0, "delta": {SPECIFIC: {"": 0}}, "finish_reason": None}  # "": where the receipt comes
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -151,17 +152,17 @@ class SigningStream:
         if self._over or not data.startswith((b"{", b"[")):
             return event
         if data.startswith(DONE):
-            return self._late() + event
+            return (self._before({}) if self._said.models else b"") + event
         told = _parsed(data)
         if not isinstance(told, dict):
             return event
-        if FIELD in told:
+        if FIELD in place_of(told):
             self._over = True
             return event
         carries = read_event(self._question.endpoint, told, self._said)
         if not carries or self._more_choices():
             return event
-        return self._carrying(event, data)
+        return self._before(told) + event if self._question.endpoint == CHAT else self._carrying(event, data)
 
     def _more_choices(self) -> bool:
         return self._question.endpoint == CHAT and len(self._said.finish) < self._question.choices
@@ -176,13 +177,14 @@ class SigningStream:
             event, at = b"\n".join([*others, b"data: " + data.replace(b"\n", b" "), b"", b""]), -1
         return with_field(event, FIELD, receipt)
 
-    def _late(self) -> bytes:
-        """An event of its own, for a chat that ends without saying why."""
-        if not self._said.models:
-            return b""
+    def _before(self, told: Mapping[str, Any]) -> bytes:
+        """A chunk of its own before the one that ends a chat: of that LiteLLM passes on only why it ends."""
         receipt = self._receipt()
-        told = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": None}]}
-        return b"" if receipt is None else b"data: " + with_field(_encode(told), FIELD, receipt) + b"\n\n"
+        if receipt is None:
+            return b""
+        head = {name: told[name] for name in ("id", "object", "created", "model") if name in told}
+        chunk = _encode({"object": "chat.completion.chunk", **head, "choices": [EMPTY]})
+        return b"data: " + chunk.replace(b'"":0', b'"%s":%s' % (FIELD.encode(), receipt)) + b"\n\n"
 
     def _receipt(self) -> bytes | None:
         self._over = True

@@ -14,7 +14,7 @@ from stillwatch.integrity.signing.events import DONE
 from stillwatch.integrity.signing.keys import KeyRing, PublicKeys, new_ring, revoke, rotate
 from stillwatch.integrity.signing.reading import CHAT
 from stillwatch.integrity.signing.received import receive
-from stillwatch.integrity.signing.record import FIELD
+from stillwatch.integrity.signing.record import FIELD, place_of
 from stillwatch.integrity.signing.sse import Events, data_of
 from stillwatch.lab.signed.samples import NOW, Sample, write_event
 
@@ -293,7 +293,7 @@ def _stripped(chance: random.Random, sample: Sample) -> Altered | None:
     told: Any = events_of(sample) if sample.stream else [json.loads(sample.answer)]
     for each in told:
         if each is not None:
-            each.pop(FIELD, None)
+            place_of(each).pop(FIELD, None)
     body = written(told) if sample.stream else json.dumps(told[0]).encode()
     return Altered("no receipt", body, sample.request, (Fault.UNSIGNED,))
 
@@ -301,7 +301,8 @@ def _stripped(chance: random.Random, sample: Sample) -> Altered | None:
 def _receipt(chance: random.Random, sample: Sample) -> Altered | None:
     """Something in the receipt is changed."""
     told: Any = events_of(sample) if sample.stream else [json.loads(sample.answer)]
-    receipt = next(each[FIELD] for each in told if each is not None and FIELD in each)
+    places = [place_of(each) for each in told if each is not None]
+    receipt = next(each[FIELD] for each in places if FIELD in each)
     fields = [each for each in fields_of(receipt, tuple(receipt["record"])) if each[1] != "kid"]
     fields += [(receipt, "signature"), *((receipt["record"]["content"], kind) for kind in receipt["record"]["content"])]
     holder, name = chance.choice(fields)
