@@ -31,6 +31,7 @@ Taken = Callable[[Receipt], None]  # gets each receipt that was given out
 Failed = Callable[[StillwatchError], None]
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+MARK = FIELD.encode()
 EMPTY = {"index": 0, "delta": {SPECIFIC: {"": 0}}, "finish_reason": None}  # "": where the receipt comes
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -156,7 +157,7 @@ class SigningStream:
         told = _parsed(data)
         if not isinstance(told, dict):
             return event
-        if FIELD in place_of(told):
+        if MARK in data and FIELD in place_of(told):
             self._over = True
             return event
         carries = read_event(self._question.endpoint, told, self._said)
@@ -184,7 +185,7 @@ class SigningStream:
             return b""
         head = {name: told[name] for name in ("id", "object", "created", "model") if name in told}
         chunk = _encode({"object": "chat.completion.chunk", **head, "choices": [EMPTY]})
-        return b"data: " + chunk.replace(b'"":0', b'"%s":%s' % (FIELD.encode(), receipt)) + b"\n\n"
+        return b"data: " + chunk.replace(b'"":0', b'"%s":%s' % (MARK, receipt)) + b"\n\n"
 
     def _receipt(self) -> bytes | None:
         self._over = True
