@@ -26,6 +26,8 @@ from stillwatch.apps.control import actions, keys, ledger
 from stillwatch.apps.corroborate.command import corroborate_app
 from stillwatch.apps.feeds.command import app as feeds_app
 from stillwatch.apps.gateway.command import gateway
+from stillwatch.apps.integrity import answer_keys_command
+from stillwatch.apps.integrity.verify_command import verify_answer
 from stillwatch.apps.policy import command as policy_commands
 from stillwatch.apps.share.command import app as share_app
 from stillwatch.apps.taxii.command import group as taxii
@@ -54,6 +56,7 @@ app.add_typer(feeds_app, name="feeds")
 app.add_typer(share_app, name="share")
 app.add_typer(taxii, name="taxii")
 app.add_typer(corroborate_app)
+app.add_typer(answer_keys_command.app, name="answer-keys")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
@@ -272,6 +275,7 @@ def version() -> None:
 
 
 app.command()(gateway)
+app.command("verify-answer")(verify_answer)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 EXAMPLES: list[Any] = [
+    entries.Answer("GeIa1UYugIsnFlrx1vUL06Hv86BLtKTNCAqYccv6CSk", "AVUshLKbnEuk"),
     entries.Verdict("suspect", decimal(0.7), decimal(4.2), decimal(3), decimal(-1), 12, 3_000, ("a", "b"), ("c",)),
     entries.Action("act-1", "suspend", {"max_output_tokens": 100}, "distillation", "rule", 2_000, True),
     entries.Approval("act-1"),

@@ -77,6 +77,8 @@ class Gateway:
             await self._live(receive, send)
         elif scope["path"] in health.PATHS:
             await health.answer(self, scope, send)
+        elif self.parts.signing is not None and scope["path"] == self.parts.signing.published_at:
+            await _tell(send, self.parts.signing.published())
         else:
             await self._serve(scope, receive, send)
 

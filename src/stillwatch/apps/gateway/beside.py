@@ -142,6 +142,22 @@ def follow_accounts(config: Config) -> None:
             logger.error("accounts-not-read", extra={"kind": type(error).__name__, "why": str(error)})
 
 
+def enter_receipts(config: Config) -> None:
+    """Enter the receipts of signed answers into the ledger, some at a time, until told to end."""
+    from stillwatch.apps.gateway.signing.receipts import enter_waiting
+
+    places = Places.of(config)
+    while True:
+        try:
+            with open_store(places.database, places.secret) as store:
+                while True:
+                    if enter_waiting(store, places.receipts) == 0:
+                        time.sleep(LOOK)
+        except Exception as error:  # the database is away: the receipts wait in their files
+            logger.error("receipts-not-entered", extra={"kind": type(error).__name__})
+            time.sleep(LOOK)
+
+
 def serve_admin_api(config: Config) -> None:
     """Serve the admin API."""
     from stillwatch.apps.gateway.operating import Operating

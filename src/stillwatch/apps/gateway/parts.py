@@ -7,12 +7,15 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stillwatch.actions.decision import Decision
 from stillwatch.apps.gateway.apis.errors import Answer
 from stillwatch.apps.gateway.callers import FindKey
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder
+
+if TYPE_CHECKING:
+    from stillwatch.apps.gateway.signing.answers import AnswerSigning
 
 
 @dataclass(slots=True)
@@ -94,6 +97,7 @@ class Parts:
     unkept: Check = lambda: ""  # why no exchange can be kept now, where none may then be relayed
     checks: Mapping[str, Check] = field(default_factory=dict)  # readiness: "" where all is well, else what is wrong
     watched: tuple[Watched, ...] = ()
+    signing: AnswerSigning | None = None
     close: Callable[[], None] = _unwatched
     now: Callable[[], int] = now_micros  # µs since 1970
     clock: Callable[[], float] = time.perf_counter

@@ -21,6 +21,7 @@ class Places:
     live: Path  # the watcher's state
     run: Path  # its run, as `detect` writes it
     recording: RecordingSettings
+    receipts: Path  # of signed answers, until the ledger has them
 
     @classmethod
     def of(cls, config: Config) -> Places:
@@ -39,4 +40,5 @@ class Places:
             live=data / "live",
             run=data / "run",
             recording=RecordingSettings(folder=data / "exchanges", kafka=kafka, **told),
+            receipts=data / "receipts",
         )

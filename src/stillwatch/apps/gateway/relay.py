@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -24,6 +24,9 @@ from stillwatch.apps.gateway.exchange import CLIENT_LEFT, Exchange, logger
 from stillwatch.apps.gateway.headers import back
 from stillwatch.apps.gateway.seams import Outcome, RecordingFailed
 from stillwatch.apps.gateway.upstreams import Route
+
+if TYPE_CHECKING:
+    from stillwatch.apps.gateway.signing.answers import SignedAnswer, SignedStream
 
 LENGTH, ENCODING, TYPE = b"content-length", b"content-encoding", b"content-type"
 REFRAMED = frozenset((LENGTH,))
@@ -104,17 +107,17 @@ class Relay:
             logger.error("upstream-refused-key", extra={"upstream": asked.route.told.name})
             raise Refused(502, "upstream_refused_gateway", "The upstream refused the gateway's own credentials.")
         if exchange.endpoint.exchange and response.content_type == "text/event-stream":
-            await self._pass_on_events(exchange, response)
+            await self._pass_on_events(exchange, asked, response)
         elif (exchange.endpoint.exchange or exchange.endpoint is STORED_RESPONSE) and (
             response.content_length is None or response.content_length <= self._most
         ):
-            await self._pass_on_whole(exchange, response)
+            await self._pass_on_whole(exchange, asked, response)
         elif exchange.decision.effect.drop and response.status < 300:
             raise Refused(502, "answer_too_long", "The answer is too long to be altered as the policy asks.")
         else:
             await self._pass_on_pieces(exchange, response)
 
-    async def _pass_on_whole(self, exchange: Exchange, response: aiohttp.ClientResponse) -> None:
+    async def _pass_on_whole(self, exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse) -> None:
         """A JSON answer: read, recorded, and only then sent."""
         body = await self._read(response)
         exchange.passage.answered = exchange.parts.clock()
@@ -123,7 +126,10 @@ class Relay:
         outcome = self._told(response.status, plain)
         if effect.drop and response.status < 300:
             body, dropped = _altered(plain, exchange), REWRITTEN
-        head = self._head(exchange, response, dropped)
+        signed = _signed(exchange, asked, response, body if dropped is REWRITTEN else plain)
+        if signed is not None:
+            body, dropped = signed.body, REWRITTEN
+        head = self._head(exchange, response, dropped) + (signed.head if signed is not None else [])
         if response.status not in (204, 304):
             head.append((LENGTH, b"%d" % len(body)))
         exchange.close(outcome)
@@ -131,7 +137,7 @@ class Relay:
         await exchange.start(response.status, head)
         await exchange.send({"type": "http.response.body", "body": body})
 
-    async def _pass_on_events(self, exchange: Exchange, response: aiohttp.ClientResponse) -> None:
+    async def _pass_on_events(self, exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse) -> None:
         """A stream: each piece at once, but its end only when the exchange is recorded."""
         listener = Listener(exchange.endpoint, self._name, self._keep_text)
         effect, dropped = exchange.decision.effect, REFRAMED
@@ -143,13 +149,19 @@ class Relay:
                 raise Refused(502, "answer_encoded", "The answer is encoded, and cannot be altered as the policy asks.")
             rewriting, dropped = DroppingStream(effect.drop), REWRITTEN
         exchange.listener = listener
-        await exchange.start(response.status, self._head(exchange, response, dropped))
+        signing = None if isinstance(listener, _Deaf) else _signing(exchange, asked, response)
+        if signing is not None:
+            dropped = REWRITTEN
+        head = self._head(exchange, response, dropped) + (signing.head if signing is not None else [])
+        await exchange.start(response.status, head)
         send, read = exchange.send, response.content.readany
         while piece := await self._piece(read):
             if listener.feed(piece):
                 exchange.close(self._heard(exchange, listener))
             if rewriting is not None:
                 piece = _rewritten(rewriting, piece)
+            if signing is not None:
+                piece = signing.events.feed(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         exchange.passage.answered = exchange.parts.clock()
         if not listener.ended and _until_closed(response):
@@ -157,7 +169,10 @@ class Relay:
         if not exchange.closed:
             exchange.close(self._heard(exchange, listener))
         exchange.unwatch()
-        await send({"type": "http.response.body", "body": b"" if rewriting is None else rewriting.rest()})
+        rest = b"" if rewriting is None else rewriting.rest()
+        if signing is not None:
+            rest = signing.events.feed(rest) + signing.events.rest()
+        await send({"type": "http.response.body", "body": rest})
 
     async def _pass_on_pieces(self, exchange: Exchange, response: aiohttp.ClientResponse) -> None:
         """What is not read here: lists of models, embeddings, very long answers."""
@@ -226,6 +241,26 @@ class _Deaf(Listener):
     def feed(self, chunk: bytes) -> bool:
         del chunk
         return False
+
+
+def _signed(exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse, body: bytes) -> SignedAnswer | None:
+    """The answer with its receipt; None where answers are not signed, or this one is none of a model."""
+    signing = exchange.parts.signing
+    if signing is None or not exchange.endpoint.exchange or response.status != 200:
+        return None
+    question = signing.question(exchange.endpoint.name, asked.fields, asked.headers, asked.body)
+    signed = signing.whole(body, question, response.headers.get("content-type", ""))
+    encoded = response.headers.get("content-encoding", "identity") != "identity"
+    return None if signed is None or (encoded and signed.body == body) else signed  # it may not be decoded
+
+
+def _signing(exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse) -> SignedStream | None:
+    """What signs a stream; None where none is signed."""
+    signing = exchange.parts.signing
+    if signing is None or response.status != 200:
+        return None
+    question = signing.question(exchange.endpoint.name, asked.fields, asked.headers, asked.body)
+    return signing.stream(question, response.headers.get("content-type", ""))
 
 
 def _until_closed(response: aiohttp.ClientResponse) -> bool:

@@ -239,6 +239,14 @@ class Envoy(Table):
     _listen = field_validator("listen")(lambda value: _address(value))
 
 
+class Signing(Table):
+    """Answers are signed, so that clients behind any reseller can tell what this gateway answered."""
+
+    keys: Path = Field(description="the keys that sign, made by `stillwatch answer-keys new`; read again on a change")
+    headers: bool = Field(default=True, description="sign the head too (RFC 9421), for clients that call directly")
+    ledger: bool = Field(default=True, description="enter each receipt into the ledger, some seconds later")
+
+
 class Logs(Table):
     """What is told on stderr."""
 
@@ -274,6 +282,7 @@ class Config(Table):
     admin: Admin | None = Field(default=None, description="see below; without it there is no admin API")
     decide: Decide | None = Field(default=None, description="see below; without it there is no decide API")
     envoy: Envoy | None = Field(default=None, description="see below; without it there is no service for Envoy")
+    signing: Signing | None = Field(default=None, description="see below; without it answers pass as they came")
     logs: Logs = Field(default=Logs(), description="see below")
 
     _listen = field_validator("listen")(lambda value: _address(value))

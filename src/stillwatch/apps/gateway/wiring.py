@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stillwatch.actions.acts import Acts
 from stillwatch.actions.attributes import Attributes
@@ -31,11 +32,14 @@ from stillwatch.apps.gateway.recording.spool import Spool
 from stillwatch.apps.gateway.registers import load_accounts, read_access, stamp
 from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.apps.gateway.serving.supervisor import Background, Program
-from stillwatch.apps.gateway.settings import Config
+from stillwatch.apps.gateway.settings import Config, Signing
 from stillwatch.sketch.text import SketchKey
 from stillwatch.store.database import Store, open_store
 from stillwatch.store.keys import hash_digest, hash_key, key_hashes
 from stillwatch.store.policies import record_policy
+
+if TYPE_CHECKING:
+    from stillwatch.apps.gateway.signing.answers import AnswerSigning
 
 TICK = 0.5  # seconds between two looks at what is shared
 SHIPPED = "shadow"  # the policy without one of the operator's: a dry run
@@ -71,6 +75,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
             metrics.count("upstream_errors_total", label=passage.broken)
         requests.request(arrival, decision, outcome, (passage.whole, passage.added))
 
+    signing = None if config.signing is None else open_signing(config.signing, deciding.places, deciding.stack)
     return Parts(
         decider=deciding.decider,
         recorder=deciding.spool,
@@ -79,11 +84,13 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
         announce=announce,
         observe=observe,
         unkept=deciding.spool.refusal,
-        checks=checks(deciding),
+        checks=checks(deciding) | dict(signing.checks if signing is not None else {}),
         watched=(
             *watched(config, deciding),
             Watched("gateway keys", lambda: deciding.plane.seen, keys.load),
+            *(signing.watched if signing is not None else ()),
         ),
+        signing=signing,
         close=deciding.stack.close,
     )
 
@@ -112,7 +119,18 @@ def build_deciding(config: Config, clock: Callable[[], float] = time.time) -> De
         raise
 
 
-def checks(deciding: Deciding) -> Mapping[str, Callable[[], str]]:
+def open_signing(told: Signing, places: Places, stack: ExitStack) -> AnswerSigning:
+    """Return what signs answers in one worker. Raises where there are no keys, or a package is missing."""
+    from stillwatch.apps.gateway.signing.answers import AnswerSigning  # here: others need no package of it
+    from stillwatch.apps.gateway.signing.receipts import Receipts
+
+    receipts = Receipts(places.receipts) if told.ledger else None
+    if receipts is not None:
+        stack.callback(receipts.close)
+    return AnswerSigning(told.keys, told.headers, receipts)
+
+
+def checks(deciding: Deciding) -> dict[str, Callable[[], str]]:
     """Return what readiness asks."""
     return {
         "recording": deciding.spool.ready,
@@ -176,7 +194,13 @@ def watched_metrics(deciding: Deciding) -> Metrics:
 
 def program(config: Config) -> Program:
     """Return what `stillwatch gateway` runs."""
-    asked = {"admin": config.admin, "decide": config.decide, "envoy": config.envoy, "accounts": config.accounts}
+    asked = {
+        "admin": config.admin,
+        "decide": config.decide,
+        "envoy": config.envoy,
+        "accounts": config.accounts,
+        "receipts": config.signing if config.signing is not None and config.signing.ledger else None,
+    }
     background = tuple(each for each in BACKGROUND if each.name not in asked or asked[each.name] is not None)
     return Program(build_parts, background, beside.prepare_logs)
 
@@ -197,6 +221,7 @@ BACKGROUND: tuple[Background, ...] = (
     Background("compactor", beside.compact),
     Background("watcher", beside.watch),
     Background("accounts", beside.follow_accounts),
+    Background("receipts", beside.enter_receipts),
     Background("admin", beside.serve_admin_api),
     Background("decide", beside.serve_decide),
     Background("envoy", beside.serve_envoy),

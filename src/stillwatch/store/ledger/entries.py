@@ -27,6 +27,7 @@ class EntryKind(StrEnum):
     VERIFICATION = "verification"
     DECLARATION = "declaration"
     RECORD = "record"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,27 @@ class Record:
     facts: Mapping[str, Value]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A receipt was given out with an answer. The subject is the receipt's nonce; no word of the answer stands here."""
+
+    KIND: ClassVar = EntryKind.ANSWER
+    digest: str  # SHA-256 of the receipt's one text, base64url
+    kid: str
+
+
 Content = (
-    Verdict | Action | Approval | Reversal | Policy | KeyIssued | KeyRevoked | Verification | Declaration | Record
+    Verdict
+    | Action
+    | Approval
+    | Reversal
+    | Policy
+    | KeyIssued
+    | KeyRevoked
+    | Verification
+    | Declaration
+    | Record
+    | Answer
 )  # another kind of entry is a record, a member of EntryKind, and a place in this list
 _CONTENTS: dict[EntryKind, type[Any]] = {each.KIND: each for each in Content.__args__}
 

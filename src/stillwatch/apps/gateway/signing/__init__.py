@@ -1,0 +1,1 @@
+"""Signed answers in the gateway, and before any ASGI application."""
