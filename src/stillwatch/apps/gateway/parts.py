@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.apis.altering import Step
 from stillwatch.apps.gateway.apis.errors import Answer
+from stillwatch.apps.gateway.apis.handles import Sealing
+from stillwatch.apps.gateway.apis.steps import steps_for
 from stillwatch.apps.gateway.callers import FindKey
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder
 
@@ -50,6 +53,9 @@ class Refuse(Protocol):
 
 
 Announce = Callable[[Decision], tuple[tuple[bytes, bytes], ...]]
+Alter = Callable[[Arrival, Decision, Sealing], tuple[Step, ...]]
+Head = list[tuple[bytes, bytes]]
+Finish = Callable[[Arrival, int, Head, bytes | None], Head]
 Observe = Callable[[Arrival, Decision, Outcome, Passage], None]
 Check = Callable[[], str]
 
@@ -81,6 +87,24 @@ def _unwatched(*_: object) -> None:
     """Observe nothing."""
 
 
+def altered_as_decided(arrival: Arrival, decision: Decision, sealing: Sealing) -> tuple[Step, ...]:
+    """Return the steps of a decision's effect, by our own rules."""
+    del arrival
+    return steps_for(decision.effect, sealing)
+
+
+def nobodys_organisation(account_id: str) -> str:
+    """Return no organisation, for a gateway without a control plane."""
+    del account_id
+    return ""
+
+
+def finished(arrival: Arrival, status: int, head: Head, body: bytes | None) -> Head:
+    """Return the head of an answer as it is."""
+    del arrival, status, body
+    return head
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything that one worker needs beside its configuration."""
@@ -90,6 +114,9 @@ class Parts:
     find_key: FindKey
     refuse: Refuse
     announce: Announce  # headers of an answer that was altered
+    alter: Alter = altered_as_decided  # steps of an answer, in their order; what signs stands last
+    finish: Finish = finished  # its head, by the body as it is sent; None for a stream
+    organisation: Callable[[str], str] = nobodys_organisation  # that an account declared
     observe: Observe = _unwatched  # metrics and logs
     unkept: Check = lambda: ""  # why no exchange can be kept now, where none may then be relayed
     checks: Mapping[str, Check] = field(default_factory=dict)  # readiness: "" where all is well, else what is wrong
