@@ -32,7 +32,7 @@ class Step(Protocol):
         """Return what is sent in place of an event of a stream: the event, nothing, or several."""
 
     def end(self) -> Iterable[Any]:
-        """Return what was held back, where the stream ends; before `[DONE]`."""
+        """Return what was held back, where the stream ends, before `[DONE]`; asked once."""
 
     @property
     def holding(self) -> bool:
@@ -64,6 +64,7 @@ class Events:
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
+        self._ended = False
         self.shift = 0  # by how much the numbers of a response's events differ from the upstream's
 
     def __call__(self, event: Any) -> list[Any]:
@@ -78,7 +79,10 @@ class Events:
         return made
 
     def end(self) -> list[Any]:
-        """Return what was held back, at the end."""
+        """Return what was held back, at the end; asked again, nothing."""
+        if self._ended:
+            return []
+        self._ended = True
         return [each for at, step in enumerate(self.steps) for each in self._through(list(step.end()), at + 1)]
 
     @property
