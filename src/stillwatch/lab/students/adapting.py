@@ -1,7 +1,7 @@
 """What an operator does about a countermeasure that it knows of, before its student learns.
 
-Served conclusion first, it puts the conclusion last again. Served no steps, it works out what single steps must have come
-to from tasks of which all but one step is known, and writes the traces itself where its steps lead to the answer given.
+Served conclusion first, it puts the conclusion last again. Served no steps, it works out what single steps must have
+come to, from tasks of which all but the last step is known, and writes the traces itself where they lead to the answer.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A student that imitates traces: an n-gram model with back-off, which can also copy from the task and from itself.
 
 It writes token after token, as the traces that it learned from were written. Each token is learned as an act: the next
-token of the task that was not used yet, its own last result, or a token itself. The act is chosen by the longest context
-that was seen (Brants et al. 2007, "stupid back-off", without weights). That is enough to learn a table of operations and
-the order in which a trace goes, and nothing else.
+token of the task that was not used yet, its own last result, or a token itself. The act is chosen by the longest
+context that was seen ("stupid back-off", Brants et al. 2007, without weights). That is enough to learn a table of
+operations and the order in which a trace goes, and nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from stillwatch.lab.students.tasks import Lesson, Task
 
 TOKEN = re.compile(r"\d+|[A-Za-z']+|[^\sA-Za-z\d]")
-NEXT, LAST, END = "<next>", "<last>", "<end>"
+NEXT, LAST, START, END = "<next>", "<last>", "<start>", "<end>"
 ORDERS = (4, 3, 2, 1)  # tokens of context, the longest first
 MOST = 160  # tokens that it writes
 STATED = re.compile(r"answer is (\d+)")
@@ -27,7 +27,7 @@ class _Written:
     """What was written so far, with what can be copied."""
 
     source: Sequence[str]
-    tokens: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=lambda: [START])
     used: int = 0  # tokens of the task that were copied
     last: str = ""  # what came after the last "="
 
@@ -83,7 +83,7 @@ class Student:
         written = _Written(_source(task))
         while len(written.tokens) < MOST and written.tokens[-1:] != [END]:
             written.add(self._likeliest(written))
-        return " ".join(written.tokens)
+        return " ".join(written.tokens[1:])
 
     def _likeliest(self, written: _Written) -> str:
         for context in written.contexts():

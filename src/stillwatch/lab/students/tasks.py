@@ -57,7 +57,7 @@ def draw_tasks(count: int, lengths: Sequence[int], seed: int) -> list[Task]:
 
 
 def write_trace(task: Task, chance: random.Random) -> str:
-    """Return the reasoning that a teacher writes for a task: an opening, self-talk, one step a sentence, a conclusion."""
+    """Return the reasoning that a teacher writes: an opening, self-talk, a sentence for each step, a conclusion."""
     said, value = [chance.choice(OPENINGS)], task.start
     for (operation, operand), after in zip(task.steps, task.values, strict=True):
         if chance.random() < TALKS:
