@@ -56,7 +56,8 @@ def test_each_paragraph_concludes_first_and_lines_stay_lines() -> None:
 @pytest.mark.parametrize(
     "kept",
     ["Wait for the lock before writing.", "No prime divides it.", "Right triangles have one.",
-     "Let me note that x = 4.", "Let me check whether 7 divides 91, which it does since 7 * 13 = 91.", "Now the matrix is singular."],
+     "Let me note that x = 4.", "Let me check whether 7 divides 91, which it does since 7 * 13 = 91.",
+     "Now the matrix is singular."],
 )  # fmt: skip
 def test_what_says_something_is_no_self_talk(kept: str) -> None:
     assert without_self_talk([kept]) == [kept]

@@ -25,6 +25,8 @@ NUMBERS = ("output_index", "content_index", "summary_index")
 class Seals(Protocol):
     """Binds handles to whom they are given; see `handles.py`."""
 
+    binds: bool  # all of them; else those alone beside which a text was altered
+
     def seal(self, handle: str, texts: list[str] | None = None) -> str:
         """Return what the client gets for a handle; with `texts` that were altered beside it."""
 
@@ -34,6 +36,8 @@ class Seals(Protocol):
 
 class Unsealed:
     """Leaves every handle as it is."""
+
+    binds = False
 
     def seal(self, handle: str, texts: list[str] | None = None) -> str:
         """Return the handle."""

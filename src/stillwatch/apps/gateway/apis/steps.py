@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from stillwatch.actions.decision import Effect
 from stillwatch.apps.gateway.apis.altering import Step
 from stillwatch.apps.gateway.apis.dropping import Dropping
-from stillwatch.apps.gateway.apis.handles import Sealing
 from stillwatch.apps.gateway.apis.rewriters import RULES, Rewriter
-from stillwatch.apps.gateway.apis.rewriting import Rewriting, Unsealed
+from stillwatch.apps.gateway.apis.rewriting import Rewriting, Seals, Unsealed
 from stillwatch.apps.gateway.apis.rounding import Rounding
 from stillwatch.apps.gateway.apis.stripping import REASONING
 
 
 def steps_for(
-    effect: Effect, sealing: Sealing | None = None, rewriters: Mapping[str, Rewriter] = RULES
+    effect: Effect, sealing: Seals | None = None, rewriters: Mapping[str, Rewriter] = RULES
 ) -> tuple[Step, ...]:
     """Return the steps for one answer, made afresh; none where it passes byte for byte.
 
