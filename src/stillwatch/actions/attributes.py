@@ -19,6 +19,7 @@ class Attributes:
     max_tokens: int = -1
     stream: bool = False
     prompt_bytes: int = 0
+    handle: str = ""  # of those that it carries: bound, unbound; or why one fails: other-account, other-conversation, …
     # the account
     account: str = ""
     organisation: str = ""

@@ -13,6 +13,9 @@ class ActionKind(StrEnum):
     OBSERVE = "observe"  # allow, and say in the exchange log that a rule spoke
     DROP_REASONING = "drop-reasoning"  # leave thinking blocks out of the answer
     DROP_LOGPROBS = "drop-logprobs"
+    SUMMARISE_REASONING = "summarise-reasoning"  # a short summary in place of the reasoning
+    REFORMULATE_REASONING = "reformulate-reasoning"  # the reasoning without self-talk, its conclusion first
+    ROUND_LOGPROBS = "round-logprobs"  # to a grid, and fewer alternatives
     LOWER_OUTPUT = "lower-output"  # a smaller maximum of output tokens
     LIMIT = "limit"  # a budget of requests or tokens: 429 past it
     REQUIRE_VERIFICATION = "require-verification"  # 403 with where to verify and to appeal
@@ -20,7 +23,10 @@ class ActionKind(StrEnum):
     SUSPEND = "suspend"  # the account: 403
 
 
-ALTERS = frozenset({ActionKind.DROP_REASONING, ActionKind.DROP_LOGPROBS, ActionKind.LOWER_OUTPUT})
+REWRITES = {ActionKind.SUMMARISE_REASONING: "summary", ActionKind.REFORMULATE_REASONING: "reformulated"}
+ALTERS = frozenset(
+    {ActionKind.DROP_REASONING, ActionKind.DROP_LOGPROBS, ActionKind.ROUND_LOGPROBS, ActionKind.LOWER_OUTPUT, *REWRITES}
+)
 REFUSES = frozenset({ActionKind.REQUIRE_VERIFICATION, ActionKind.DENY, ActionKind.SUSPEND})
 
 
@@ -34,6 +40,14 @@ class Effect:
     max_output_tokens: int | None = None  # no answer longer than this
     drop: frozenset[str] = frozenset()  # of: reasoning, logprobs
     announce: bool = True  # an altered answer says so in a header
+    reasoning: str = ""  # what stands in place of the reasoning: summary, reformulated
+    logprob_decimals: int | None = None  # log probabilities are rounded to so many decimals
+    logprob_top: int | None = None  # and no more than so many alternatives of a token are told
+
+    @property
+    def alters_answer(self) -> bool:
+        """Return whether anything of the answer is other than the upstream gave it."""
+        return bool(self.drop or self.reasoning) or self.logprob_decimals is not None or self.logprob_top is not None
 
 
 NOTHING = Effect()

@@ -15,7 +15,7 @@ from stillwatch.actions.acts import Acts
 from stillwatch.actions.attributes import Attributes
 from stillwatch.actions.budgets import Budgets, Shortage
 from stillwatch.actions.conditions import NOBODY, SILENCE, Answers, Conditions, RuleFailed
-from stillwatch.actions.decision import ALTERS, NOTHING, REFUSES, ActionKind, Budget, Decision, Effect
+from stillwatch.actions.decision import ALTERS, NOTHING, REFUSES, REWRITES, ActionKind, Budget, Decision, Effect
 from stillwatch.actions.rules import CAMPAIGN, ENFORCE, PolicyFile, Rule
 
 FAILED, EXHAUSTED = "policy-error", "limit-reached"  # reasons that are no rule's
@@ -159,5 +159,8 @@ def _effect(rule: Rule) -> Effect:
     if do.kind in REFUSES:
         return Effect(refused=True, status=FORBIDDEN)
     if do.kind in ALTERS:
-        return Effect(max_output_tokens=do.max_output_tokens, drop=do.drop, announce=do.announce)
+        return Effect(
+            max_output_tokens=do.max_output_tokens, drop=do.drop, announce=do.announce,
+            reasoning=REWRITES.get(do.kind, ""), logprob_decimals=do.decimals, logprob_top=do.top,
+        )  # fmt: skip
     return NOTHING

@@ -80,6 +80,8 @@ Days = Annotated[float, BeforeValidator(days)]
 RatesOf = Annotated[Limits, BeforeValidator(limits)]
 Address = Annotated[str, BeforeValidator(address)]
 Dropped = Literal["reasoning", "logprobs"]
+Decimals = Annotated[int, Field(ge=0, le=6)]
+Alternatives = Annotated[int, Field(ge=0, le=20)]
 Level = Literal["none", "email", "phone", "payment", "business"]
 Name = Annotated[str, Field(pattern=CODE, max_length=80)]
 Sentence = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -110,6 +112,26 @@ class DropRow(Row):
 
     action: Literal["drop-reasoning", "drop-logprobs"]
     also: list[Dropped] = []
+    announce: bool = True
+
+
+class RewriteRow(Row):
+    """Put something else in place of the reasoning; log probabilities can be dropped or rounded besides."""
+
+    action: Literal["summarise-reasoning", "reformulate-reasoning"]
+    also: list[Literal["logprobs"]] = []
+    decimals: Decimals | None = None
+    top: Alternatives | None = None
+    announce: bool = True
+
+
+class RoundRow(Row):
+    """Round log probabilities, and tell fewer alternatives."""
+
+    action: Literal["round-logprobs"]
+    decimals: Decimals = 2
+    top: Alternatives | None = None
+    also: list[Literal["reasoning"]] = []
     announce: bool = True
 
 
@@ -153,15 +175,13 @@ class SuspendRow(Row):
 
 
 DoRow = Annotated[
-    AllowRow | ObserveRow | DropRow | LowerRow | LimitRow | VerifyRow | DenyRow | SuspendRow,
+    AllowRow | ObserveRow | DropRow | RewriteRow | RoundRow | LowerRow | LimitRow | VerifyRow | DenyRow | SuspendRow,
     Field(discriminator="action"),
 ]
 
 
 DEEDS: Mapping[str, type[Row]] = {
-    action: row
-    for row in (AllowRow, ObserveRow, DropRow, LowerRow, LimitRow, VerifyRow, DenyRow, SuspendRow)
-    for action in get_args(row.model_fields["action"].annotation)
+    action: row for row in get_args(get_args(DoRow)[0]) for action in get_args(row.model_fields["action"].annotation)
 }
 
 

@@ -86,6 +86,12 @@ def headers(decision: Decision) -> dict[str, str]:
 def alterations(effect: Effect) -> str:
     """Return what is altered in an answer, as the header says it; nothing where nothing is."""
     parts = [f"dropped={name}" for name in sorted(effect.drop)]
+    if effect.reasoning:
+        parts.append(f"reasoning={effect.reasoning}")
+    if effect.logprob_decimals is not None:
+        parts.append(f"logprob-decimals={effect.logprob_decimals}")
+    if effect.logprob_top is not None:
+        parts.append(f"top-logprobs={effect.logprob_top}")
     if effect.max_output_tokens is not None:
         parts.append(f"max-output-tokens={effect.max_output_tokens}")
     return ", ".join(parts)

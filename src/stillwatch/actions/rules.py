@@ -38,6 +38,8 @@ class Do:
     per_campaign: Limits | None = None  # one budget for all accounts of the campaign together
     max_output_tokens: int | None = None  # lower-output
     drop: frozenset[str] = frozenset()
+    decimals: int | None = None  # of log probabilities
+    top: int | None = None  # alternatives of a token
     announce: bool = True
     models: tuple[str, ...] = ()  # deny; a name, or how it begins with * behind
     capabilities: tuple[str, ...] = ()

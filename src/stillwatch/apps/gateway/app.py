@@ -14,17 +14,19 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from stillwatch.apps.gateway import health
-from stillwatch.apps.gateway.apis.endpoints import Endpoint, api_of, find_endpoint
+from stillwatch.apps.gateway.apis.endpoints import STORED_RESPONSE, Endpoint, api_of, find_endpoint
 from stillwatch.apps.gateway.apis.errors import NOT_KEPT, Answer, Refused, answer_to
+from stillwatch.apps.gateway.apis.handles import NONE, Opened, Who, may_be_sealed
 from stillwatch.apps.gateway.apis.naming import Namer
 from stillwatch.apps.gateway.apis.parsing import parse_request
 from stillwatch.apps.gateway.apis.reading import NOTHING, fields_of, read_asked
 from stillwatch.apps.gateway.callers import Authenticator, Caller, ClientKeys, GatewayKeys
+from stillwatch.apps.gateway.carrying import handles_of, put_back, refused_for
 from stillwatch.apps.gateway.exchange import Exchange, Receive, Send, logger
 from stillwatch.apps.gateway.headers import as_mapping
 from stillwatch.apps.gateway.origin import Origins
 from stillwatch.apps.gateway.parts import Parts, Passage, Watched
-from stillwatch.apps.gateway.relay import Asked, Relay
+from stillwatch.apps.gateway.relay import Asked, Relay, Sent
 from stillwatch.apps.gateway.seams import Arrival, RecordingFailed
 from stillwatch.apps.gateway.settings import Config
 from stillwatch.apps.gateway.upstreams import Routes, open_session
@@ -41,6 +43,7 @@ class Gateway:
         self.config, self.parts = config, parts
         self._name = Namer(config.secret.read("secret of the deployment").encode())
         self._auth, self._watched = _authenticator(config, parts, self._name)
+        self._handles = handles_of(config)
         self._origins = Origins(config.authentication)
         self._routes = Routes(config, self._auth.consumes | self._origins.consumed)
         self._relay: Relay | None = None
@@ -116,24 +119,49 @@ class Gateway:
         body = await self._body(headers, receive)
         began = self.parts.clock()
         asked = parse_request(body) if endpoint.body else {}
+        sent = Sent(asked, body or None)
+        path, who = scope["raw_path"].decode("ascii"), self._who(caller, now)
+        path, opened = self._opened(endpoint, asked, body, (path, who))
+        asked = {**asked, **opened.changes}
         row = read_asked(asked, endpoint.name, self._name) if endpoint.body else NOTHING
         route = self._routes.find(endpoint.api, row.get("model", ""))
         if endpoint.own and route.holds_key:
             raise Refused(404, "not_relayed", "Stored responses are not relayed: all accounts share the gateway's key.")
         if endpoint.exchange and self.parts.unkept():
             raise NOT_KEPT.with_traceback(None)  # or its frames would add up
+        row["handle"] = opened.status or None
         arrival = self._arrival(endpoint, caller, _Seen(scope, headers, now), row, route.told.channel)
         exchange = Exchange(self.parts, endpoint, arrival, send, Passage(began, upstream=route.told.name))
+        exchange.sealing = self._handles.sealing(opened, asked, endpoint.name, who)
+        if opened.fails and self._handles.rules.failed == "refuse" and not exchange.decision.effect.refused:
+            exchange.decision = refused_for(opened, exchange.decision)
         if exchange.decision.effect.refused:
             await self._refuse(exchange)
             return
+        stripping = opened.fails and self._handles.rules.failed == "strip"
+        asked, body = put_back(asked, body, opened.stripped if stripping else opened.changes)
         onward = self._routes.headers(route, endpoint.api, scope["headers"], headers)
         if route.told.forward_client and arrival.ip:
             onward["x-forwarded-for"] = arrival.ip
-        url = self._routes.url(route, scope["raw_path"].decode("ascii"), scope["query_string"])
+        url = self._routes.url(route, path, scope["query_string"])
         exchange.watch(scope, receive)
         assert self._relay is not None, "open() comes first"
-        await self._relay.carry(exchange, Asked(scope["method"], url, onward, body or None, asked, route))
+        await self._relay.carry(exchange, Asked(scope["method"], url, onward, body or None, asked, route, sent))
+
+    def _who(self, caller: Caller, now: int) -> Who:
+        claimed = (caller.claims or {}).get("org_id")
+        return Who(caller.account_id, claimed or self.parts.organisation(caller.account_id), now)
+
+    def _opened(
+        self, endpoint: Endpoint, asked: dict[str, Any], body: bytes, at: tuple[str, Who]
+    ) -> tuple[str, Opened]:
+        """Return the path as the upstream knows it, and what the request's handles come to."""
+        path, who = at
+        if endpoint is STORED_RESPONSE:
+            return self._handles.open_path(path, who)
+        if self._handles.rules.binds or may_be_sealed(body):
+            return path, self._handles.open(asked, endpoint.name, who)
+        return path, NONE
 
     def _endpoint(self, scope: Scope, headers: dict[bytes, bytes]) -> Endpoint:
         if self._in_flight > self.config.limits.in_flight:

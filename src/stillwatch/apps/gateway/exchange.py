@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.apis.altering import Step
 from stillwatch.apps.gateway.apis.endpoints import Endpoint
 from stillwatch.apps.gateway.apis.errors import Answer
+from stillwatch.apps.gateway.apis.handles import Sealing
 from stillwatch.apps.gateway.apis.streams import Listener
 from stillwatch.apps.gateway.parts import Parts, Passage
 from stillwatch.apps.gateway.seams import Arrival, Outcome, RecordingFailed
@@ -24,13 +26,14 @@ CLIENT_LEFT = 499  # status of what nobody was there to receive
 class Exchange:
     """A request that was admitted. What is not an exchange with a model is decided upon and observed, but not kept."""
 
-    __slots__ = ("_closed", "announced", "arrival", "decision", "endpoint", "listener", "parts", "passage", "send",
-                 "status", "task", "watcher")  # fmt: skip
+    __slots__ = ("_closed", "announced", "arrival", "decision", "endpoint", "listener", "parts", "passage", "sealing",
+                 "send", "status", "task", "watcher")  # fmt: skip
 
     def __init__(self, parts: Parts, endpoint: Endpoint, arrival: Arrival, send: Send, passage: Passage) -> None:
         self.parts, self.endpoint, self.arrival, self.send, self.passage = parts, endpoint, arrival, send, passage
         before = parts.clock()
         self.decision: Decision = parts.decider.decide(arrival)
+        self.sealing: Sealing | None = None  # of the answer's handles; set before anything goes upstream
         self.announced = self.decision  # what the client is told; less where nothing had to be lowered
         passage.deciding = parts.clock() - before
         self.status = 0  # of the answer, once its head was sent
@@ -38,6 +41,11 @@ class Exchange:
         self.task: asyncio.Task[Any] | None = None
         self.watcher: asyncio.Task[None] | None = None
         self._closed = False
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return what alters the answer, made afresh; none where it passes byte for byte."""
+        assert self.sealing is not None
+        return self.parts.alter(self.arrival, self.decision, self.sealing)
 
     def watch(self, scope: dict[str, Any], receive: Receive) -> None:
         """From here on, a client that hangs up ends the exchange, and with it the request upstream."""

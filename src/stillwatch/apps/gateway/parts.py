@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.apis.altering import Step
 from stillwatch.apps.gateway.apis.errors import Answer
+from stillwatch.apps.gateway.apis.handles import Sealing
+from stillwatch.apps.gateway.apis.steps import steps_for
 from stillwatch.apps.gateway.callers import FindKey
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder
 
@@ -53,6 +56,7 @@ class Refuse(Protocol):
 
 
 Announce = Callable[[Decision], tuple[tuple[bytes, bytes], ...]]
+Alter = Callable[[Arrival, Decision, Sealing], tuple[Step, ...]]
 Observe = Callable[[Arrival, Decision, Outcome, Passage], None]
 Check = Callable[[], str]
 
@@ -84,6 +88,18 @@ def _unwatched(*_: object) -> None:
     """Observe nothing."""
 
 
+def altered_as_decided(arrival: Arrival, decision: Decision, sealing: Sealing) -> tuple[Step, ...]:
+    """Return the steps of a decision's effect, by our own rules."""
+    del arrival
+    return steps_for(decision.effect, sealing)
+
+
+def nobodys_organisation(account_id: str) -> str:
+    """Return no organisation, for a gateway without a control plane."""
+    del account_id
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything that one worker needs beside its configuration."""
@@ -93,6 +109,8 @@ class Parts:
     find_key: FindKey
     refuse: Refuse
     announce: Announce  # headers of an answer that was altered
+    alter: Alter = altered_as_decided  # steps of an answer, in their order; what they leave is signed
+    organisation: Callable[[str], str] = nobodys_organisation  # that an account declared
     observe: Observe = _unwatched  # metrics and logs
     unkept: Check = lambda: ""  # why no exchange can be kept now, where none may then be relayed
     checks: Mapping[str, Check] = field(default_factory=dict)  # readiness: "" where all is well, else what is wrong

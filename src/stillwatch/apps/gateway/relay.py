@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from stillwatch.actions.decision import NOTHING
-from stillwatch.apps.gateway.apis.dropping import DroppingStream, drop_from_answer
+from stillwatch.apps.gateway.apis.altering import AlteredStream, Steps, alter_answer
 from stillwatch.apps.gateway.apis.endpoints import STORED_RESPONSE
 from stillwatch.apps.gateway.apis.errors import NOT_ALTERED, NOT_KEPT, Refused, answer_to
 from stillwatch.apps.gateway.apis.lowering import lowered, unlowered
@@ -34,6 +34,14 @@ REWRITTEN = frozenset((LENGTH, ENCODING, b"etag", b"content-md5", b"digest", b"c
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as the client sent it: what a signature binds the answer to."""
+
+    fields: dict[str, Any]  # of the body
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A request that is ready to go upstream."""
 
@@ -43,6 +51,7 @@ class Asked:
     body: bytes | None
     fields: dict[str, Any]  # of the body
     route: Route
+    sent: Sent
 
 
 class Relay:
@@ -112,7 +121,7 @@ class Relay:
             response.content_length is None or response.content_length <= self._most
         ):
             await self._pass_on_whole(exchange, asked, response)
-        elif exchange.decision.effect.drop and response.status < 300:
+        elif exchange.decision.effect.alters_answer and response.status < 300:
             raise Refused(502, "answer_too_long", "The answer is too long to be altered as the policy asks.")
         else:
             await self._pass_on_pieces(exchange, response)
@@ -121,11 +130,14 @@ class Relay:
         """A JSON answer: read, recorded, and only then sent."""
         body = await self._read(response)
         exchange.passage.answered = exchange.parts.clock()
-        effect, dropped = exchange.decision.effect, REFRAMED
+        dropped = REFRAMED
         plain = _decoded(body, response.headers.get("content-encoding", ""), self._most)
         outcome = self._told(response.status, plain)
-        if effect.drop and response.status < 300:
-            body, dropped = _altered(plain, exchange), REWRITTEN
+        steps = exchange.steps() if response.status < 300 else ()
+        if steps:
+            told = _altered(_readable(plain, response), steps, response.content_type)
+            if told is not body:
+                body, dropped = told, REWRITTEN
         signed = _signed(exchange, asked, response, body if dropped is REWRITTEN else plain)
         if signed is not None:
             body, dropped = signed.body, REWRITTEN
@@ -140,14 +152,15 @@ class Relay:
     async def _pass_on_events(self, exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse) -> None:
         """A stream: each piece at once, but its end only when the exchange is recorded."""
         listener = Listener(exchange.endpoint, self._name, self._keep_text)
-        effect, dropped = exchange.decision.effect, REFRAMED
-        rewriting: DroppingStream | None = None
+        dropped = REFRAMED
+        steps = exchange.steps() if response.status < 300 else ()
+        rewriting: AlteredStream | None = None
         if response.headers.get("content-encoding", "identity") != "identity":
             listener = _Deaf(exchange.endpoint, self._name)
-        if effect.drop and response.status < 300:
+        if steps:
             if isinstance(listener, _Deaf):
                 raise Refused(502, "answer_encoded", "The answer is encoded, and cannot be altered as the policy asks.")
-            rewriting, dropped = DroppingStream(effect.drop), REWRITTEN
+            rewriting, dropped = AlteredStream(steps), REWRITTEN
         exchange.listener = listener
         signing = None if isinstance(listener, _Deaf) else _signing(exchange, asked, response)
         if signing is not None:
@@ -248,7 +261,7 @@ def _signed(exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse, 
     signing = exchange.parts.signing
     if signing is None or not exchange.endpoint.exchange or response.status != 200:
         return None
-    question = signing.question(exchange.endpoint.name, asked.fields, asked.headers, asked.body)
+    question = signing.question(exchange.endpoint.name, asked.sent.fields, asked.headers, asked.sent.body)
     signed = signing.whole(body, question, response.headers.get("content-type", ""))
     encoded = response.headers.get("content-encoding", "identity") != "identity"
     return None if signed is None or (encoded and signed.body == body) else signed  # it may not be decoded
@@ -259,7 +272,7 @@ def _signing(exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse)
     signing = exchange.parts.signing
     if signing is None or response.status != 200:
         return None
-    question = signing.question(exchange.endpoint.name, asked.fields, asked.headers, asked.body)
+    question = signing.question(exchange.endpoint.name, asked.sent.fields, asked.headers, asked.sent.body)
     return signing.stream(question, response.headers.get("content-type", ""))
 
 
@@ -278,14 +291,25 @@ def _decoded(body: bytes, encoding: str, most: int) -> bytes:
         return b""
 
 
-def _altered(plain: bytes, exchange: Exchange) -> bytes:
+def _readable(plain: bytes, response: aiohttp.ClientResponse) -> bytes:
+    """The body, or a Refused where it is in an encoding that is not read here: nothing unread may pass as altered."""
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip", "deflate") or (encoding != "identity" and not plain):
+        raise Refused(502, "answer_encoded", "The answer is encoded, and cannot be altered as the policy asks.")
+    return plain
+
+
+def _altered(plain: bytes, steps: Steps, kind: str) -> bytes:
     try:
-        return drop_from_answer(plain, exchange.decision.effect.drop)
+        if kind == "text/event-stream":  # of a stored response, told once more
+            stream = AlteredStream(steps)
+            return stream.feed(plain) + stream.rest()
+        return alter_answer(plain, steps)
     except (ValueError, RecursionError):
         raise NOT_ALTERED.with_traceback(None) from None
 
 
-def _rewritten(stream: DroppingStream, piece: bytes) -> bytes:
+def _rewritten(stream: AlteredStream, piece: bytes) -> bytes:
     try:
         return stream.feed(piece)
     except (ValueError, RecursionError):

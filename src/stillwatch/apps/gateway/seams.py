@@ -35,6 +35,7 @@ class Arrival:
     api_key_id: str | None = None
     channel: str | None = None
     artefacts_in: tuple[str, ...] = ()  # keyed hashes
+    handle: str | None = None  # what its handles come to, where any are bound: bound, or why one fails
     claims: Mapping[str, str] | None = None  # what a signed header says of the account: columns of the accounts table
 
 

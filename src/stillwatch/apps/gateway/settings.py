@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stillwatch.model import UsageError
 
@@ -247,6 +247,31 @@ class Signing(Table):
     ledger: bool = Field(default=True, description="enter each receipt into the ledger, some seconds later")
 
 
+class Handles(Table):
+    """Opaque handles (encrypted reasoning, signatures, ids of responses) bound to whom they are given to."""
+
+    raw_until: AwareDatetime = Field(
+        description="until when handles from before the switch are accepted, such as 2027-01-31T00:00:00Z"
+    )
+    bind: Literal["conversation", "account"] = Field(
+        default="conversation",
+        description="to account and conversation, or to the account alone; accounts of one organisation may share",
+    )
+    failed: Literal["refuse", "strip", "observe"] = Field(
+        default="refuse",
+        description="a request with a handle that fails: is refused (403), goes on without it, or goes on and is noted",
+    )
+
+
+class Reasoning(Table):
+    """Who writes what stands in place of reasoning, for rules that ask for that."""
+
+    summariser: str = Field(default="", description="`module:function` for `summarise-reasoning`; our rule when empty")
+    reformulator: str = Field(
+        default="", description="`module:function` for `reformulate-reasoning`; our rule when empty"
+    )
+
+
 class Logs(Table):
     """What is told on stderr."""
 
@@ -283,6 +308,8 @@ class Config(Table):
     decide: Decide | None = Field(default=None, description="see below; without it there is no decide API")
     envoy: Envoy | None = Field(default=None, description="see below; without it there is no service for Envoy")
     signing: Signing | None = Field(default=None, description="see below; without it answers pass as they came")
+    handles: Handles | None = Field(default=None, description="see below; without it handles pass as they are")
+    reasoning: Reasoning = Field(default=Reasoning(), description="see below")
     logs: Logs = Field(default=Logs(), description="see below")
 
     _listen = field_validator("listen")(lambda value: _address(value))

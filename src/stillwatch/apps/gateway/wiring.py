@@ -18,13 +18,17 @@ from stillwatch.actions.decision import Decision
 from stillwatch.actions.desk import Desk
 from stillwatch.actions.policy_file import read_policy
 from stillwatch.apps.gateway import beside, logs
+from stillwatch.apps.gateway.apis.altering import Step
+from stillwatch.apps.gateway.apis.handles import Sealing
 from stillwatch.apps.gateway.apis.naming import Names, Owner, names_of
 from stillwatch.apps.gateway.apis.refusals import announce, refuse
+from stillwatch.apps.gateway.apis.rewriters import rewriters
+from stillwatch.apps.gateway.apis.steps import steps_for
 from stillwatch.apps.gateway.callers import KeyRing
 from stillwatch.apps.gateway.live.decider import LiveDecider, Wiring
 from stillwatch.apps.gateway.live.publishing import Follower
 from stillwatch.apps.gateway.metrics import Metrics
-from stillwatch.apps.gateway.parts import Parts, Passage, Watched, now_micros
+from stillwatch.apps.gateway.parts import Alter, Parts, Passage, Watched, now_micros
 from stillwatch.apps.gateway.places import Places
 from stillwatch.apps.gateway.plane import Plane
 from stillwatch.apps.gateway.recording.counted import numbers_of
@@ -66,6 +70,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
     secret = deciding.places.secret
     keys = KeyRing(lambda: key_hashes(deciding.store), lambda key: hash_key(key, secret))
     metrics = watched_metrics(deciding)
+    steps = _steps(config)
     requests = logs.RequestLog(config.logs.sample)
 
     def observe(arrival: Arrival, decision: Decision, outcome: Outcome, passage: Passage) -> None:
@@ -82,6 +87,8 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
         find_key=keys.find,
         refuse=refuse,
         announce=announce,
+        alter=steps,
+        organisation=lambda account: getattr(deciding.plane.facts(account), "organisation", ""),
         observe=observe,
         unkept=deciding.spool.refusal,
         checks=checks(deciding) | dict(signing.checks if signing is not None else {}),
@@ -226,6 +233,16 @@ BACKGROUND: tuple[Background, ...] = (
     Background("decide", beside.serve_decide),
     Background("envoy", beside.serve_envoy),
 )
+
+
+def _steps(config: Config) -> Alter:
+    written = rewriters({"summary": config.reasoning.summariser, "reformulated": config.reasoning.reformulator})
+
+    def steps(arrival: Arrival, decision: Decision, sealing: Sealing) -> tuple[Step, ...]:
+        del arrival
+        return steps_for(decision.effect, sealing, written)
+
+    return steps
 
 
 def _noting(desk: Desk, plane: Plane) -> Callable[[Attributes], Decision]:

@@ -114,6 +114,14 @@ def test_a_handle_minted_since_the_last_publication_is_known_when_another_accoun
     assert not desk.ask(artefacts_in=("h8",)).match_artefact  # a person who moves a conversation between accounts
 
 
+def test_a_handle_that_was_given_to_another_account_is_a_replay_whoever_was_given_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Index())
+    asked = desk.ask(handle="other-account")
+    assert (asked.match_artefact, asked.handle, asked.verdict) == (True, "other-account", "clear")
+    for harmless in ("bound", "raw", "unbound", "other-conversation", "unreadable", None):
+        assert not desk.ask(handle=harmless).match_artefact
+
+
 def test_volumes_are_those_before_the_request(tmp_path: Path) -> None:
     desk = Desk(tmp_path, Index())
     for number in range(3):

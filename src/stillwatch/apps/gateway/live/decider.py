@@ -13,6 +13,7 @@ from typing import Any
 
 from stillwatch.actions.attributes import Attributes
 from stillwatch.actions.decision import ALLOWED, Decision
+from stillwatch.apps.gateway.apis.handles import OTHER_ACCOUNT
 from stillwatch.apps.gateway.live.facts import AccountFacts, Facts, as_told, days_since, nothing_known
 from stillwatch.apps.gateway.live.index import Index, Match, Member
 from stillwatch.apps.gateway.live.publishing import Follower
@@ -133,7 +134,7 @@ class LiveDecider:
         attributes = Attributes(
             **_asked(arrival, sketch),
             **_registered(arrival, sketch, facts),
-            **concluded,
+            **concluded | _carried(arrival, concluded),
             **self._volumes(known.index, arrival, concluded["campaign"], member, match),
             campaign_approved=bool(concluded["campaign"]) and self.wiring.approved(concluded["campaign"]),
         )
@@ -192,8 +193,14 @@ def _asked(arrival: Arrival, sketch: RequestSketch) -> dict[str, Any]:
         "max_tokens": -1 if arrival.max_tokens is None else arrival.max_tokens,
         "stream": arrival.stream,
         "prompt_bytes": _size(arrival.prompt or ""),
+        "handle": arrival.handle or "",
         "account": arrival.account_id,
     }
+
+
+def _carried(arrival: Arrival, concluded: dict[str, Any]) -> dict[str, Any]:
+    """A seal that was given to another account shows by itself that it was carried over, whoever was given it."""
+    return {"match_artefact": bool(concluded.get("match_artefact")) or arrival.handle == OTHER_ACCOUNT}
 
 
 def _size(text: str) -> int:

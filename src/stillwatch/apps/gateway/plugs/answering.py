@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from stillwatch.actions.decision import Decision
-from stillwatch.apps.gateway.apis.dropping import DroppingStream, drop_from_answer
+from stillwatch.apps.gateway.apis.altering import AlteredStream, Steps, alter_answer
 from stillwatch.apps.gateway.apis.endpoints import NAMED
 from stillwatch.apps.gateway.apis.errors import NOT_ALTERED, NOT_KEPT, Refused, answer_to
 from stillwatch.apps.gateway.apis.naming import Name
 from stillwatch.apps.gateway.apis.parsing import parse_object
 from stillwatch.apps.gateway.apis.reading import outcome_of
 from stillwatch.apps.gateway.apis.refusals import announce
+from stillwatch.apps.gateway.apis.steps import steps_for
 from stillwatch.apps.gateway.apis.streams import TELLS, Listener
 from stillwatch.apps.gateway.seams import Outcome, RecordingFailed
 
@@ -35,7 +36,8 @@ class Relayed:
         self._start: Message | None = None
         self._held: bytearray | None = None  # an answer in JSON
         self._listener: Listener | None = None  # to an answer in events
-        self._filter: DroppingStream | None = None
+        self._filter: AlteredStream | None = None
+        self._steps: Steps = ()
         self.ended = False
 
     async def send(self, message: Message) -> None:
@@ -59,7 +61,7 @@ class Relayed:
         headers = {name.lower(): value for name, value in start.get("headers", ())}
         kind = headers.get(b"content-type", b"").decode("latin-1")
         self._start = dict(start)
-        drop = self._effect.drop if start["status"] < KEPT_FROM else frozenset[str]()
+        self._steps = steps_for(self._effect) if start["status"] < KEPT_FROM else ()
         told = announce(self._decision) if start["status"] < KEPT_FROM else ()
         self._start["headers"] = [*start.get("headers", ()), *told]
         if kind.startswith(("application/json", "application/problem+json")):
@@ -68,8 +70,8 @@ class Relayed:
         endpoint = NAMED.get(self._endpoint)
         if endpoint in TELLS and kind.startswith("text/event-stream"):
             self._listener = Listener(endpoint, self._name, keep_text=True)
-        if drop:
-            self._filter = DroppingStream(drop)
+        if self._steps:
+            self._filter = AlteredStream(self._steps)
             self._set_length(None)
         await self._send(self._start)
 
@@ -91,8 +93,8 @@ class Relayed:
         assert self._start is not None
         try:
             await self._end()
-            if self._start["status"] < KEPT_FROM and self._effect.drop:
-                body = drop_from_answer(body, self._effect.drop)
+            if self._steps:
+                body = alter_answer(body, self._steps)
         except RecordingFailed:
             body = self._refuse(NOT_KEPT)
         except (ValueError, RecursionError):

@@ -20,6 +20,7 @@ from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of, new_id
 from stillwatch.apps.gateway.seams import Arrival, Outcome
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+LATER = ("reasoning", "logprob_decimals", "logprob_top")  # of an effect; an older decide API does not tell them
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 
@@ -200,6 +201,9 @@ def decision_json(arrival: Arrival, decision: Decision) -> dict[str, Any]:
         "max_output_tokens": effect.max_output_tokens,
         "drop": sorted(effect.drop),
         "announce": effect.announce,
+        "reasoning": effect.reasoning,
+        "logprob_decimals": effect.logprob_decimals,
+        "logprob_top": effect.logprob_top,
         "would": effect_json(decision.would),
         "rule": decision.rule,
         "reason": decision.reason,
@@ -240,8 +244,9 @@ def decision_from(said: Mapping[str, Any]) -> Decision:
 
 
 def _effect(said: Mapping[str, Any]) -> Effect:
-    names = [field.name for field in fields(Effect) if field.name != "drop"]
-    return Effect(**{name: said[name] for name in names}, drop=frozenset(said["drop"]))
+    names = [field.name for field in fields(Effect) if field.name not in ("drop", *LATER)]
+    told = {name: said[name] for name in names} | {name: said[name] for name in LATER if name in said}
+    return Effect(**told, drop=frozenset(said["drop"]))
 
 
 def told_decision(told: Told | None) -> Decision:

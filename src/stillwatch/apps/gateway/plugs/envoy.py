@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stillwatch.actions.decision import Decision
+from stillwatch.actions.refusal import alterations
 from stillwatch.apps.gateway.apis.naming import Names
 from stillwatch.apps.gateway.apis.refusals import refuse
 from stillwatch.apps.gateway.exchange import CLIENT_LEFT
@@ -35,7 +36,8 @@ LENGTH = b"content-length"  # which Envoy sets itself
 FILTER = "envoy.filters.http.ext_authz"  # where Envoy keeps what we tell about an exchange
 PARTIAL = "x-envoy-auth-partial-body"
 EXCHANGE, MOST_OUTPUT, DROP = "x-stillwatch-exchange", "x-stillwatch-max-output-tokens", "x-stillwatch-drop"
-OURS = (EXCHANGE, MOST_OUTPUT, DROP)  # nobody else may set them
+ALTER = "x-stillwatch-alter"
+OURS = (EXCHANGE, MOST_OUTPUT, DROP, ALTER)  # nobody else may set them
 LARGEST = 64 << 20  # bytes of one question
 
 
@@ -98,6 +100,9 @@ class Authorization:
             orders[MOST_OUTPUT] = str(effect.max_output_tokens)
         if effect.drop:
             orders[DROP] = ",".join(sorted(effect.drop))
+        rest = alterations(replace(effect, drop=frozenset(), max_output_tokens=None))
+        if rest:
+            orders[ALTER] = rest
         if len(orders) > 1:
             self.counts["left to the upstream"] += 1
             if self.counts["left to the upstream"] == 1:

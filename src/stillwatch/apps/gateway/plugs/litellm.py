@@ -13,10 +13,10 @@ from typing import Any
 
 from stillwatch.actions.decision import Decision
 from stillwatch.actions.refusal import error_type, headers, problem
-from stillwatch.apps.gateway.apis.dropping import DroppingStream
+from stillwatch.apps.gateway.apis.altering import AlteredStream
 from stillwatch.apps.gateway.apis.endpoints import ANTHROPIC
 from stillwatch.apps.gateway.apis.lowering import lowered, unlowered
-from stillwatch.apps.gateway.apis.stripping import strip
+from stillwatch.apps.gateway.apis.steps import steps_for
 from stillwatch.apps.gateway.plugs.calls import (
     arrival_of_call,
     arrival_of_log,
@@ -126,29 +126,34 @@ class StillwatchGuardrail(CustomGuardrail):
         return data
 
     async def async_post_call_success_hook(self, data: Any, user_api_key_dict: Any, response: Any) -> Any:
-        """Leave out of an answer what the decision drops."""
+        """Alter an answer as the decision says."""
         del user_api_key_dict
         seen = BOOK.find(_details(data))
-        return response if seen is None else strip(response, seen.decision.effect.drop)
+        for step in () if seen is None else steps_for(seen.decision.effect):
+            response = step.whole(response)
+        return response
 
     async def async_post_call_streaming_iterator_hook(
         self, user_api_key_dict: Any, response: Any, request_data: Any
     ) -> AsyncIterator[Any]:
-        """Leave out of a stream what the decision drops."""
+        """Alter a stream as the decision says."""
         del user_api_key_dict
         seen = BOOK.find(_details(request_data))
-        if seen is None or not seen.decision.effect.drop:
+        steps = () if seen is None else steps_for(seen.decision.effect)
+        if not steps:
             async for chunk in response:
                 yield chunk
             return
-        passing = DroppingStream(seen.decision.effect.drop)
+        passing, objects = AlteredStream(steps), False
         async for chunk in response:
             told = chunk.encode() if isinstance(chunk, str) else chunk
-            made = passing.feed(told) if isinstance(told, bytes) else passing.edit(told)
-            if made:
-                yield made
-        if rest := passing.rest():
-            yield rest
+            objects = objects or not isinstance(told, bytes)
+            for made in (passing.feed(told),) if isinstance(told, bytes) else passing.events(told):
+                if made:
+                    yield made
+        for rest in passing.events.end() if objects else (passing.rest(),):
+            if rest:
+                yield rest
 
     async def async_post_call_response_headers_hook(
         self, data: Any, user_api_key_dict: Any, response: Any, request_headers: Any = None

@@ -1,0 +1,1 @@
+"""Small students that learn from harvested answers, to measure what a countermeasure takes from them."""
