@@ -24,6 +24,7 @@ import stillwatch as sw
 from stillwatch.apps import terminal
 from stillwatch.apps.control import actions, keys, ledger
 from stillwatch.apps.gateway.command import gateway
+from stillwatch.apps.integrity.commands import add_commands as add_integrity_commands
 from stillwatch.apps.policy import command as policy_commands
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
@@ -258,6 +259,7 @@ def version() -> None:
 
 
 app.command()(gateway)
+add_integrity_commands(app)
 
 
 def main() -> None:

@@ -1,0 +1,12 @@
+"""Where the commands for those who consume a model join the command line."""
+
+from __future__ import annotations
+
+import typer
+
+from stillwatch.apps.integrity.audit_command import audit_endpoint
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add audit-endpoint and monitor-endpoint."""
+    app.command("audit-endpoint")(audit_endpoint)
