@@ -33,19 +33,12 @@ Answerer = Callable[[int, int], list[str]]  # prompt, seed → answers
 @functools.cache
 def models() -> tuple[dict[str, tuple[tiny.TinyModel, float]], tiny.Words, list[str]]:
     """The reference and what may stand in its place, each with its temperature; prompts; the words."""
-    kept = Path(tempfile.gettempdir()) / f"stillwatch-tiny-{os.getuid()}.pickle"
-    if not kept.exists():
-        text, known = tiny.manual(WORDS)
-        half = len(text) // 2
-        teacher = tiny.train(text[:half], WORDS, seed=1)
-        other = tiny.train(text[half:], WORDS, seed=2)
-        windows = np.lib.stride_tricks.sliding_window_view(text[half:], tiny.CONTEXT)
-        asked = windows[:: len(windows) // 1500][:1500]
-        said = teacher.sample(asked, 60, np.random.default_rng(3))
-        student = tiny.train(np.concatenate([asked, said], axis=1).reshape(-1), WORDS, seed=4, start=other)
-        prompts = windows[7 :: len(windows) // PROMPTS][:PROMPTS]
-        kept.write_bytes(pickle.dumps((teacher, other, student, prompts, known)))
-    teacher, other, student, prompts, known = pickle.loads(kept.read_bytes())
+    text, known = tiny.manual(WORDS)
+    half = len(text) // 2
+    windows = np.lib.stride_tricks.sliding_window_view(text[:half], tiny.CONTEXT)
+    teacher = kept("teacher", lambda: tiny.train(text[:half], WORDS, seed=1))
+    other = kept("other", lambda: tiny.train(text[half:], WORDS, seed=2))
+    student = kept("student", lambda: tiny.train(lessons(teacher, windows), WORDS, seed=4, start=other))
     served = {
         "the same model": (teacher, 1.0),
         "another model": (other, 1.0),
@@ -54,7 +47,23 @@ def models() -> tuple[dict[str, tuple[tiny.TinyModel, float]], tiny.Words, list[
         "weights of 4 bits": (teacher.rounded(4), 1.0),
         "weights of 3 bits": (teacher.rounded(3), 1.0),
     }
-    return served, prompts, known
+    return served, windows[7 :: len(windows) // PROMPTS][:PROMPTS], known
+
+
+def lessons(teacher: tiny.TinyModel, windows: tiny.Words) -> tiny.Words:
+    """What the student learns from: 1,000 answers of the teacher, each after what was asked."""
+    asked = windows[:: len(windows) // 1000][:1000]
+    said = teacher.sample(asked, 50, np.random.default_rng(3))
+    return np.concatenate([asked, said], axis=1).reshape(-1)
+
+
+def kept(name: str, make: Callable[[], tiny.TinyModel]) -> tiny.TinyModel:
+    """A model from an earlier run, else made anew."""
+    path = Path(tempfile.gettempdir()) / f"stillwatch-tiny-{os.getuid()}-{name}.pickle"
+    if not path.exists():
+        path.write_bytes(pickle.dumps(make()))
+    made: tiny.TinyModel = pickle.loads(path.read_bytes())
+    return made
 
 
 def ask(served: str, number: int, seed: int) -> dict[str, list[str]]:

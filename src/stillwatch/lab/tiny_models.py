@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from stillwatch.integrity.audit.kernel import pieces
 
-CONTEXT = 4  # words that the next one depends on
+CONTEXT = 5  # words that the next one depends on
 GROUP = 32  # weights that share one scale when they are rounded
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.int64]
@@ -84,10 +84,10 @@ def manual(words: int) -> tuple[Words, list[str]]:
     return np.array([numbers[word] for word in found if word in numbers], dtype=np.int64), known
 
 
-def train(text: Words, words: int, seed: int, epochs: int = 4, start: TinyModel | None = None) -> TinyModel:
+def train(text: Words, words: int, seed: int, epochs: int = 16, start: TinyModel | None = None) -> TinyModel:
     """Fit a model to a text by Adam, from random weights or from another model's."""
     chance = np.random.default_rng(seed)
-    begun = start or random_model(seed, words, width=24, hidden=96, spread=0.1)
+    begun = start or random_model(seed, words, width=32, hidden=160, spread=0.1)
     weights = [
         begun.embeddings.copy() * (1 if start else 0.3),
         begun.hidden.copy(),
@@ -96,7 +96,8 @@ def train(text: Words, words: int, seed: int, epochs: int = 4, start: TinyModel 
     ]
     first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
     windows = np.lib.stride_tricks.sliding_window_view(text, CONTEXT + 1)
-    step, batch, total = 0, 256, epochs * (len(windows) // 256)
+    step, batch = 0, 512
+    total = epochs * (len(windows) // batch)
     for _ in range(epochs):
         order = chance.permutation(len(windows))
         for at in range(0, len(order) - batch + 1, batch):

@@ -55,6 +55,9 @@ def audit_endpoint(
         int, typer.Option("--border", help="Inputs to look for ties in, when recording.", metavar="N", min=0)
     ] = 0,
     logprobs: Annotated[bool, typer.Option("--logprobs", help="Record log-probabilities too.")] = False,
+    tools: Annotated[
+        bool, typer.Option("--tools", help="Record prompts with tools too, which monitor-endpoint watches.")
+    ] = False,
     set_field: Annotated[
         list[str] | None,
         typer.Option("--set", help="A field of each request's body; null takes one out.", metavar="NAME=JSON"),
@@ -74,7 +77,9 @@ def audit_endpoint(
 
     _check_shapes(shape, reference_shape)
     endpoint = Endpoint(url, model, shape, key_env, read_fields(set_field))
-    asked = Asked(model, temperature, max_tokens, tuple(each for each in read_prompts(prompts) if not each.tools))
+    asked = Asked(
+        model, temperature, max_tokens, tuple(each for each in read_prompts(prompts) if tools or not each.tools)
+    )
     wanted = Wanted(answers, border, logprobs)
     if record is not None:
         _record(endpoint, record, asked, wanted, as_json)

@@ -78,8 +78,9 @@ class Audit:
 
 def make_yardstick(reference: Reference) -> Yardstick:
     """Return what answers are measured by. Raises InputRefused when the reference answered too little."""
+    plain = {prompt.id for prompt in reference.asked.prompts if not prompt.tools}
     try:
-        return yardstick(reference.texts(ANSWER))
+        return yardstick({each: texts for each, texts in reference.texts(ANSWER).items() if each in plain})
     except ValueError as error:
         raise InputRefused(f"the reference cannot be used: {error}") from None
 

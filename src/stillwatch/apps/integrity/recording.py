@@ -29,6 +29,7 @@ class Wanted:
     answers: int = 20
     border_inputs: int = 0  # candidates to look at
     logprobs: bool = False
+    cooler: int = COOLER_ANSWERS
 
 
 def calls_to_record(asked: Asked, wanted: Wanted) -> int:
@@ -36,7 +37,7 @@ def calls_to_record(asked: Asked, wanted: Wanted) -> int:
     prompts = len(asked.prompts)
     borders = wanted.border_inputs * BORDER_LOOKS + min(wanted.border_inputs, MOST_BORDERS) * BORDER_ANSWERS
     logprobs = min(prompts, LOGPROB_PROMPTS) * LOGPROB_ANSWERS if wanted.logprobs else 0
-    return prompts * (wanted.answers + COOLER_ANSWERS) + borders + logprobs
+    return prompts * (wanted.answers + wanted.cooler) + borders + logprobs
 
 
 async def record(endpoint: Endpoint, reference: Reference, wanted: Wanted, at_once: int = 4) -> None:
@@ -79,12 +80,13 @@ def first_token(prompt: str, logprobs: bool = False) -> Question:
 
 def _items(asked: Asked, wanted: Wanted) -> list[tuple[int, Item]]:
     def item(kind: str, prompt: str, temperature: float) -> Item:
-        return kind, prompt, Question(texts[prompt], temperature, asked.max_tokens)
+        return kind, prompt, Question(texts[prompt], temperature, asked.max_tokens, tools[prompt])
 
     texts = {prompt.id: prompt.text for prompt in asked.prompts}
+    tools = {prompt.id: prompt.tools for prompt in asked.prompts}
     items = [(turn, item(ANSWER, each, asked.temperature)) for turn in range(wanted.answers) for each in texts]
     cooler = COOLER_BY * asked.temperature
-    items += [(turn, item(COOLER, each, cooler)) for turn in range(COOLER_ANSWERS) for each in texts]
+    items += [(turn, item(COOLER, each, cooler)) for turn in range(wanted.cooler) for each in texts]
     if wanted.logprobs:
         few = list(texts)[:LOGPROB_PROMPTS]
         items += [

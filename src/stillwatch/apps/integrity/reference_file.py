@@ -16,6 +16,7 @@ from typing import Any
 
 from stillwatch.apps.integrity.prompts import Prompt
 from stillwatch.integrity.audit.answers import Answer
+from stillwatch.integrity.toolcalls.records import ToolCall
 from stillwatch.model import InputRefused, UsageError
 
 MARK, VERSION = "reference", 1
@@ -50,7 +51,10 @@ class Reference:
         """Keep one answer."""
         line: dict[str, Any] = {"kind": kind, "prompt": prompt, "text": answer.text}
         if kind == LOGPROB:
-            line |= {"text": "", "logprobs": dict(answer.logprobs)}
+            line |= {"logprobs": dict(answer.logprobs)}
+        if kind == ANSWER:
+            calls = [[call.name, call.arguments] for call in answer.calls]
+            line |= {"tokens": answer.output_tokens, "refused": answer.refused, "calls": calls}
         self.lines[kind][prompt].append(line)
         if self.path is not None:
             _append(self.path, line)
@@ -58,6 +62,18 @@ class Reference:
     def texts(self, kind: str) -> dict[str, list[str]]:
         """Return the texts of one kind, by prompt."""
         return {prompt: [str(each["text"]) for each in found] for prompt, found in self.lines[kind].items()}
+
+    def answers(self) -> dict[str, list[Answer]]:
+        """Return the whole answers, by prompt."""
+        return {
+            prompt: [
+                Answer(
+                    each["text"], 0.0, each["tokens"], each["refused"], tuple(ToolCall(*call) for call in each["calls"])
+                )
+                for each in found
+            ]
+            for prompt, found in self.lines[ANSWER].items()
+        }
 
     def logprobs(self) -> dict[str, list[Mapping[str, float]]]:
         """Return the first tokens' log-probabilities, by prompt."""
