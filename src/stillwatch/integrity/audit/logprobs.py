@@ -13,6 +13,7 @@ import numpy as np
 
 from stillwatch.integrity.audit.permutation import PERMUTATIONS, Floats, Outcome, p_of, permuted_labels, total_of
 
+UNTOLD = 1.0  # nats below the least likely token that was told
 Told = Mapping[str, float]  # token → log-probability
 
 
@@ -41,6 +42,7 @@ def logprob_test(
 
 
 def _table(told: Sequence[Told]) -> Floats:
-    """Values, shape (answers, tokens); a token that an answer did not tell has the lowest value that it did tell."""
+    """Values, shape (answers, tokens); a token that an answer did not tell is less likely than any that it did."""
     tokens = sorted({token for each in told for token in each})
-    return np.array([[each.get(token, min(each.values())) for token in tokens] for each in told], dtype=np.float64)
+    rows = [[each.get(token, min(each.values()) - UNTOLD) for token in tokens] for each in told]
+    return np.array(rows, dtype=np.float64)
