@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate
 
 from stillwatch.integrity.monitor.betting import BETS, Capital, _gains, anytime_p, bet, bet_all
+from stillwatch.integrity.monitor.many_bets import open_capitals
 
 
 def test_capital_begins_at_one() -> None:
@@ -27,10 +28,20 @@ def test_moving_capital_between_bets_makes_none() -> None:
 
 
 def test_continuous_looking_raises_few_false_alarms() -> None:
-    """Type I error under continuous looking: P(sup E ≥ 20) ≤ 1/20, with 300 streams of 150 ranks each."""
-    chance = np.random.default_rng(5)
-    alarms = sum(bet_all(chance.random(150).tolist()).peak >= math.log(20.0) for _ in range(300))
-    assert alarms <= 300 / 20 + 3 * math.sqrt(300 * 0.05 * 0.95)
+    """Type I error under continuous looking: P(sup E ≥ c) ≤ 1/c, with 2,000 streams of 500 ranks each."""
+    chance, many, peak = np.random.default_rng(5), open_capitals(2000), np.zeros(2000)
+    for _ in range(500):
+        peak = np.maximum(peak, many.bet(chance.random(2000)))
+    for bar in (20.0, 100.0, 1000.0):
+        expected = 2000 / bar
+        assert np.count_nonzero(peak >= math.log(bar)) <= expected + 3 * math.sqrt(expected)
+
+
+def test_many_streams_at_once_are_bet_on_as_one_is() -> None:
+    ranks = np.random.default_rng(7).random((30, 3)) ** 2
+    many = open_capitals(3)
+    told = [many.bet(row) for row in ranks]
+    assert told[-1] == pytest.approx([bet_all(ranks[:, stream].tolist()).log_e for stream in range(3)])
 
 
 def test_a_total_change_is_seen_in_a_few_ranks() -> None:

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.integrity.audit.hearing import WORDING, Yardstick, log_threshold
-from stillwatch.integrity.monitor.betting import Capital, bet
-from stillwatch.integrity.monitor.merging import average
-from stillwatch.integrity.monitor.ranks import rank_in
+from stillwatch.integrity.monitor.many_bets import open_capitals
 
 RUNS = 200
 SHIFTS = (0.95, 0.8, 0.7, 0.6, 0.55)  # chances that the endpoint's answer is the less usual one; 0.5 is none
-Draw = Callable[[np.random.Generator], dict[str, float]]  # ranks of one call, by score
+Ranks = Mapping[str, npt.NDArray[np.float64]]  # score → one rank a run
+Draw = Callable[[np.random.Generator], Ranks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,55 +35,44 @@ def power_against(
     by: Yardstick, alternative: Mapping[str, Sequence[str]], calls: int, level: float, seed: int = 0
 ) -> Power:
     """Simulate audits of an endpoint that answers as the recorded `alternative`, by prompt, does."""
-    bags = {
-        (name, prompt): sorted(score(prompt, text) for text in texts)
-        for prompt, texts in by.ranked.items()
-        for name, (_, score) in by.scores.items()
-    }
-    heard = [
-        {name: (score(prompt, text), bags[name, prompt]) for name, (_, score) in by.scores.items()}
-        for prompt, texts in alternative.items()
-        if prompt in by.ranked
-        for text in texts
-    ]
+    heard = [(prompt, text) for prompt, texts in alternative.items() if prompt in by.ranked for text in texts]
+    lows, widths = {}, {}
+    for name, (_, score) in by.scores.items():
+        bags = {prompt: np.sort([score(prompt, text) for text in texts]) for prompt, texts in by.ranked.items()}
+        scores = [(bags[prompt], score(prompt, text)) for prompt, text in heard]
+        above = np.array([len(bag) - np.searchsorted(bag, one, "right") for bag, one in scores])
+        equal = np.array(
+            [np.searchsorted(bag, one, "right") - np.searchsorted(bag, one, "left") for bag, one in scores]
+        )
+        size = np.array([len(bag) + 1 for bag, _ in scores])
+        lows[name], widths[name] = above / size, (equal + 1) / size
 
-    def draw(chance: np.random.Generator) -> dict[str, float]:
-        one = heard[int(chance.integers(len(heard)))]
-        return {name: rank_in(score, bag, float(chance.random())) for name, (score, bag) in one.items()}
+    def draw(chance: np.random.Generator) -> Ranks:
+        which = chance.integers(len(heard), size=RUNS)
+        return {name: lows[name][which] + chance.random(RUNS) * widths[name][which] for name in by.scores}
 
-    return _simulate("", draw, _shares(by), calls, (level, seed))
+    return _simulate("", draw, by, calls, (level, seed))
 
 
 def power_at_shift(by: Yardstick, shift: float, calls: int, level: float, seed: int = 0) -> Power:
     """Simulate audits of an endpoint whose answer is less usual than the reference's with chance `shift`."""
     power = (1.0 - shift) / shift  # the rank's law is Beta(power, 1), under which the mean is 1 - shift
 
-    def draw(chance: np.random.Generator) -> dict[str, float]:
-        return {name: float(chance.beta(power, 1.0) if name == WORDING else chance.random()) for name in by.scores}
+    def draw(chance: np.random.Generator) -> Ranks:
+        return {name: chance.beta(power, 1.0, RUNS) if name == WORDING else chance.random(RUNS) for name in by.scores}
 
-    return _simulate(f"answers less usual in {100 * shift:.0f} of 100", draw, _shares(by), calls, (level, seed))
-
-
-def _shares(by: Yardstick) -> dict[str, float]:
-    return {name: share for name, (share, _) in by.scores.items()}
+    return _simulate(f"answers less usual in {100 * shift:.0f} of 100", draw, by, calls, (level, seed))
 
 
-def _simulate(name: str, draw: Draw, shares: Mapping[str, float], calls: int, bar: tuple[float, int]) -> Power:
+def _simulate(name: str, draw: Draw, by: Yardstick, calls: int, bar: tuple[float, int]) -> Power:
     level, seed = bar
     chance = np.random.default_rng(seed)
-    ended = sorted(filter(None, (_one_audit(draw, shares, calls, log_threshold(level), chance) for _ in range(RUNS))))
-    half = RUNS // 2
-    return Power(name, calls, len(ended) / RUNS, ended[half] if len(ended) > half else None)
-
-
-def _one_audit(
-    draw: Draw, shares: Mapping[str, float], calls: int, enough: float, chance: np.random.Generator
-) -> int | None:
-    """After how many calls one simulated audit concluded."""
-    capitals = {name: Capital() for name in shares}
+    capitals = {each: open_capitals(RUNS) for each in by.scores}
+    ended = np.full(RUNS, calls + 1)
     for call in range(1, calls + 1):
-        for name, rank in draw(chance).items():
-            capitals[name] = bet(capitals[name], rank)
-        if average([capitals[name].log_e for name in shares], list(shares.values())) >= enough:
-            return call
-    return None
+        ranks = draw(chance)
+        told = [np.log(share) + capitals[each].bet(ranks[each]) for each, (share, _) in by.scores.items()]
+        sure = np.logaddexp.reduce(told, axis=0) >= log_threshold(level)
+        ended = np.where(sure & (ended > calls), call, ended)
+    seen, middle = int(np.count_nonzero(ended <= calls)), int(np.sort(ended)[RUNS // 2])
+    return Power(name, calls, seen / RUNS, middle if middle <= calls else None)

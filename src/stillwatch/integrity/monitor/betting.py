@@ -19,15 +19,15 @@ BETS = 1 + 2 * len(TAILS) + len(SPREADS)  # the first bets nothing: cash
 CASH = 0.5  # prior share that stays out
 SETTLING = 30  # a share of 1 / (n + 30) is moved after the n-th step
 CLOSEST = 1e-9  # ranks nearer to 0 or 1 count as this
-_PRIOR = (math.log(CASH), *[math.log((1 - CASH) / (BETS - 1))] * (BETS - 1))
-_SPREAD_CONSTANTS = tuple(math.lgamma(2 * a) - 2 * math.lgamma(a) for a in SPREADS)
+PRIOR = (math.log(CASH), *[math.log((1 - CASH) / (BETS - 1))] * (BETS - 1))
+SPREAD_CONSTANTS = tuple(math.lgamma(2 * a) - 2 * math.lgamma(a) for a in SPREADS)
 
 
 @dataclass(frozen=True, slots=True)
 class Capital:
     """What each bet holds, as natural logarithms, after some steps; `peak` is the largest sum so far."""
 
-    holdings: tuple[float, ...] = _PRIOR
+    holdings: tuple[float, ...] = PRIOR
     steps: int = 0
     peak: float = 0.0
 
@@ -48,7 +48,7 @@ def bet(capital: Capital, rank: float) -> Capital:
     total = _log_sum(won)
     moved = 1.0 / (capital.steps + SETTLING)
     stays, shared = math.log1p(-moved), math.log(moved) + total
-    holdings = tuple(_log_add(stays + each, shared + prior) for each, prior in zip(won, _PRIOR, strict=True))
+    holdings = tuple(_log_add(stays + each, shared + prior) for each, prior in zip(won, PRIOR, strict=True))
     return Capital(holdings, capital.steps + 1, max(capital.peak, total))
 
 
@@ -72,7 +72,7 @@ def _gains(rank: float) -> list[float]:
     gains = [0.0]
     for power in TAILS:
         gains += [math.log(power) + (power - 1) * low, math.log(power) + (power - 1) * high]
-    gains += [c + (a - 1) * (low + high) for a, c in zip(SPREADS, _SPREAD_CONSTANTS, strict=True)]
+    gains += [c + (a - 1) * (low + high) for a, c in zip(SPREADS, SPREAD_CONSTANTS, strict=True)]
     return gains
 
 

@@ -81,6 +81,8 @@ def _findings(arguments: Any, rule: ToolRule, policy: ToolPolicy, context: Seque
     for where, keyword in schema_problems(arguments, _closed(rule.schema)):
         yield Finding(Attack.MALFORMED, where, f"it breaks its schema ({keyword})")
     seen = [_folded(text) for text in context]
+    for where, name in _names(arguments):
+        yield from _of_text(where, name, policy)
     for where, text in _texts(arguments):
         yield from _of_text(where, text, policy)
         if where.startswith(tuple(f"/{name}" for name in rule.shell)):
@@ -110,24 +112,32 @@ def _of_text(where: str, text: str, policy: ToolPolicy) -> Iterator[Finding]:
 
 def _listed(address: str, hosts: frozenset[str]) -> bool:
     full = address if "//" in address else f"//{address}"
-    parsed = urllib.parse.urlsplit(unicodedata.normalize("NFKC", full).replace("\\", "/"))
+    parsed = urllib.parse.urlsplit(unicodedata.normalize("NFKC", full))
     host = (parsed.hostname or "").rstrip(".")
-    if not _HOST.match(host) or "@" in parsed.netloc:
+    if not _HOST.match(host) or "@" in parsed.netloc or "\\" in address:  # parsers differ on both
         return False
     return any(host == each or (each.startswith(".") and host.endswith(each)) for each in hosts)
 
 
 def _texts(value: Any, where: str = "") -> Iterator[Place]:
-    """Every text in a value, its keys too, with its place."""
+    """Every text in a value, with its place."""
     if isinstance(value, str):
         yield where, value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield f"{where}/{name}", str(name)
             yield from _texts(inner, f"{where}/{name}")
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             yield from _texts(inner, f"{where}/{place}")
+
+
+def _names(value: Any, where: str = "") -> Iterator[Place]:
+    """Every name in a value, with the place of what holds it: a secret may leave as a name too."""
+    if isinstance(value, dict):
+        yield from ((where, str(name)) for name in value)
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for place, each in inner:
+        yield from _names(each, f"{where}/{place}")
 
 
 def _closed(schema: Any) -> Any:

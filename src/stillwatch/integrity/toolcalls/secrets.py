@@ -7,6 +7,7 @@ import binascii
 import re
 import urllib.parse
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 SHAPES = {
     "a key of a cloud account": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
@@ -19,7 +20,8 @@ SHAPES = {
     "a password in a URL": r"[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@",
 }
 _SHAPES = {name: re.compile(shape) for name, shape in SHAPES.items()}
-_WORDS = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
+_WORDS = re.compile(r"[A-Za-z0-9+/_-]{12,}")
+PRINTED = 0.8  # share of letters that a reader can print, above which bytes are taken for text
 LEAST = 6  # letters of a known secret below which it would be found everywhere
 DEPTH = 3  # encodings around each other that are taken off
 
@@ -56,15 +58,27 @@ def _undisguised(text: str, depth: int = DEPTH) -> Iterator[str]:
 
 
 def _decoded(word: str) -> Iterator[str]:
-    bare = word.strip("=")
-    for alphabet in (b"+/", b"-_"):
-        try:
-            raw = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=alphabet, validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        if raw.isascii() and len(raw) >= LEAST:
-            yield raw.decode("ascii")
-    if len(word) % 2 == 0 and re.fullmatch(r"[0-9a-fA-F]+", word):
-        raw = bytes.fromhex(word)
-        if raw.isascii():
-            yield raw.decode("ascii")
+    """What a word is in base64 and in hexadecimal, wherever in it they begin."""
+    for part in {word, *word.split("/")}:
+        for start in range(4):
+            yield from _from_base64(part[start:])
+        for start in range(2):
+            yield from _from_hexadecimal(part[start:])
+
+
+def _from_base64(word: str) -> Iterator[str]:
+    bare = word.translate({ord("-"): "+", ord("_"): "/"})
+    with suppress(binascii.Error, ValueError):
+        yield from _printable(base64.b64decode(bare[: len(bare) - (len(bare) % 4 == 1)] + "=" * (-len(bare) % 4 % 3)))
+
+
+def _from_hexadecimal(word: str) -> Iterator[str]:
+    found = re.match(r"(?:[0-9a-fA-F]{2})+", word)
+    if found:
+        yield from _printable(bytes.fromhex(found[0]))
+
+
+def _printable(raw: bytes) -> Iterator[str]:
+    plain = sum(32 <= byte < 127 for byte in raw)
+    if plain >= max(LEAST, PRINTED * len(raw)):
+        yield raw.decode("latin-1")
