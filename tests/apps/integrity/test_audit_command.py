@@ -130,6 +130,29 @@ def test_border_inputs_and_log_probabilities_are_used_where_there_are_any(prompt
     assert len(served.asked) == told["asked"] == told["plan"]["most_calls"]
 
 
+def ranks_its_tokens(asked: dict[str, Any], _: random.Random) -> dict[str, Any]:
+    """A vLLM server that knows words of the first model: small ranks for them, large ones for others."""
+    assert asked["prompt_logprobs"] == 0
+    words = [word for message in asked["messages"] for word in str(message["content"]).split()]
+    ranks = [1 + int(word.rsplit("w", 1)[1]) if word.startswith("m1") else 500 for word in words]
+    told = [None, *({"7": {"logprob": -1.0, "rank": rank, "decoded_token": "?"}} for rank in ranks)]
+    return {"text": "", "more": {"prompt_logprobs": told}}
+
+
+def test_a_local_copy_of_the_model_may_rank_the_answers(recorded: Path) -> None:
+    with endpoint(ranks_its_tokens) as local, endpoint(speaks(1), seed=2) as same, endpoint(speaks(2)) as other:
+        assert audit(same, recorded, "--local", local.url)[0] == 0
+        status, told = audit(other, recorded, "--local", local.url)
+    assert (status, told["stopped_early"]) == (1, True)
+    assert len(other.asked) <= 12
+
+
+def test_a_local_server_that_tells_no_ranks_is_refused(recorded: Path) -> None:
+    with endpoint(speaks(1)) as local:
+        done = run(local.url, "--model", "m", "--reference", recorded, "--local", local.url)
+    assert isinstance(done.exception, InputRefused)
+
+
 def test_keys_come_from_the_environment_and_are_never_shown(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESELLER_KEY", KEY)
     with endpoint(speaks(1)) as served:

@@ -55,6 +55,10 @@ def audit_endpoint(
         int, typer.Option("--border", help="Inputs to look for ties in, when recording.", metavar="N", min=0)
     ] = 0,
     logprobs: Annotated[bool, typer.Option("--logprobs", help="Record log-probabilities too.")] = False,
+    local: Annotated[
+        str | None, typer.Option("--local", help="A vLLM server of the same open weights, to rank by.", metavar="URL")
+    ] = None,
+    local_model: Annotated[str, typer.Option("--local-model", help="The model's name there.")] = "",
     tools: Annotated[
         bool, typer.Option("--tools", help="Record prompts with tools too, which monitor-endpoint watches.")
     ] = False,
@@ -69,8 +73,9 @@ def audit_endpoint(
     as_json: Annotated[bool, typer.Option("--json", help="Print data as JSON instead of tables.")] = False,
 ) -> None:
     """Say whether an endpoint answers as a reference does; what that could show is said before anything is asked."""
-    from stillwatch.apps.integrity.auditing import audit, make_plan, make_yardstick
+    from stillwatch.apps.integrity.auditing import Way, audit, learn_locally, make_plan, make_yardstick
     from stillwatch.apps.integrity.endpoints import Endpoint
+    from stillwatch.apps.integrity.local_ranks import LocalRanks
     from stillwatch.apps.integrity.prompts import read_prompts
     from stillwatch.apps.integrity.recording import Wanted
     from stillwatch.apps.integrity.reference_file import Asked
@@ -91,12 +96,17 @@ def audit_endpoint(
         held = _ask_reference(like, asked, wanted)
     else:
         held = _read_reference(Path(reference))
-    planned = make_plan(held, make_yardstick(held), calls, level, seed)
+    ranks = None
+    if local is not None:
+        texts = {each.id: each.text for each in held.asked.prompts}
+        ranks = LocalRanks(Endpoint(local, local_model or model), texts)
+        asyncio.run(learn_locally(ranks, held))
+    planned = make_plan(held, make_yardstick(held, ranks), calls, level, seed)
     if plan:
         _tell_plan(planned, _stdout()) if not as_json else _print(_plan(planned))
         return
     _tell_plan(planned, Console(stderr=True, highlight=False))
-    found = asyncio.run(audit(endpoint, held, planned, whole, seed))
+    found = asyncio.run(audit(endpoint, held, planned, Way(whole, seed, ranks)))
     if as_json:
         _print(found.as_dict())
     else:

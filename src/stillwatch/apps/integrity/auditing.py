@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stillwatch.apps.integrity.endpoints import Endpoint, Question, asking
+from stillwatch.apps.integrity.local_ranks import LocalRanks
 from stillwatch.apps.integrity.recording import LEAST_ANSWERED, LOGPROB_ANSWERS, border_inputs, first_token
 from stillwatch.apps.integrity.reference_file import ANSWER, COOLER, FIRST, Reference
 from stillwatch.integrity.audit.answers import Answer
@@ -76,11 +77,22 @@ class Audit:
         }
 
 
-def make_yardstick(reference: Reference) -> Yardstick:
-    """Return what answers are measured by. Raises InputRefused when the reference answered too little."""
+async def learn_locally(local: LocalRanks, reference: Reference) -> None:
+    """Ask a local copy of the model for the ranks of all that the reference said."""
+    said = [reference.texts(kind).items() for kind in (ANSWER, COOLER)]
+    await local.learn((prompt, text) for found in said for prompt, texts in found for text in texts)
+
+
+def make_yardstick(reference: Reference, local: LocalRanks | None = None) -> Yardstick:
+    """Return what answers are measured by: `local`, once it has learned, else phrases of the reference's answers.
+
+    Raises InputRefused when the reference answered too little.
+    """
     plain = {prompt.id for prompt in reference.asked.prompts if not prompt.tools}
     try:
-        return yardstick({each: texts for each, texts in reference.texts(ANSWER).items() if each in plain})
+        return yardstick(
+            {each: texts for each, texts in reference.texts(ANSWER).items() if each in plain}, local and local.score
+        )
     except ValueError as error:
         raise InputRefused(f"the reference cannot be used: {error}") from None
 
@@ -96,19 +108,28 @@ def make_plan(reference: Reference, by: Yardstick, calls: int, level: float, see
     return Plan(calls, len(border_inputs(reference)) * BORDER_CALLS, logprobs, level, tuple(powers))
 
 
-async def audit(endpoint: Endpoint, reference: Reference, plan: Plan, whole: bool, seed: int) -> Audit:
-    """Ask the endpoint within the plan's budget. `whole`: go on when it is already sure, for the exact p-values.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to audit. `whole`: go on when it is already sure, for the exact p-values; `local`: ranks by a local copy."""
+
+    whole: bool = False
+    seed: int = 0
+    local: LocalRanks | None = None
+
+
+async def audit(endpoint: Endpoint, reference: Reference, plan: Plan, way: Way) -> Audit:
+    """Ask the endpoint within the plan's budget.
 
     Raises InputRefused when fewer than half of the questions were answered.
     """
-    hearing = open_hearing(make_yardstick(reference), seed)
+    hearing = open_hearing(make_yardstick(reference, way.local), way.seed)
     async with asking(endpoint) as ask:
-        asked, answered = await _hear(ask, hearing, reference, plan, whole)
+        asked, answered = await _hear(ask, hearing, reference, plan, way)
         if answered < LEAST_ANSWERED * asked:
             raise InputRefused(f"{endpoint.address}: answered {answered} of {asked} questions; nothing was concluded")
         sure = _sure(hearing, plan.level)
         tests: list[Outcome] = []
-        if whole or not sure:
+        if way.whole or not sure:
             tests = hearing.outcomes()
             more, n, m = await _first_tokens(ask, reference, plan, hearing.chance)
             tests, asked, answered = [*tests, *more], asked + n, answered + m
@@ -118,7 +139,7 @@ async def audit(endpoint: Endpoint, reference: Reference, plan: Plan, whole: boo
     )  # fmt: skip
 
 
-async def _hear(ask: Ask, hearing: Hearing, reference: Reference, plan: Plan, whole: bool) -> tuple[int, int]:
+async def _hear(ask: Ask, hearing: Hearing, reference: Reference, plan: Plan, way: Way) -> tuple[int, int]:
     """Ask prompts in random order, a few at a time, until the budget is used or enough is known."""
     texts = {prompt.id: prompt.text for prompt in reference.asked.prompts if prompt.id in hearing.by.ranked}
     rounds = -(-plan.calls // len(texts))
@@ -130,11 +151,13 @@ async def _hear(ask: Ask, hearing: Hearing, reference: Reference, plan: Plan, wh
         drawn = reference.asked.temperature, reference.asked.max_tokens
         answers = await asyncio.gather(*(ask(Question(texts[each], *drawn)) for each in batch))
         asked += len(batch)
-        for prompt, answer in zip(batch, answers, strict=True):
-            if answer is not None:
-                answered += 1
-                hearing.hear(prompt, answer.text)
-        if not whole and _sure(hearing, plan.level):
+        heard = [(prompt, answer.text) for prompt, answer in zip(batch, answers, strict=True) if answer is not None]
+        if way.local is not None:
+            await way.local.learn(heard)
+        for prompt, text in heard:
+            hearing.hear(prompt, text)
+        answered += len(heard)
+        if not way.whole and _sure(hearing, plan.level):
             break
     return asked, answered
 

@@ -97,15 +97,8 @@ async def asking(endpoint: Endpoint, at_once: int = 4) -> AsyncIterator[Callable
 
     Raises UsageError when the key is missing or refused, InputRefused when nothing like an answer comes back.
     """
-    try:
-        import aiohttp
-    except ImportError:
-        raise MissingDependency("audits need aiohttp; pip install 'stillwatch[integrity]'") from None
     gate = asyncio.Semaphore(at_once)
-    timeout = aiohttp.ClientTimeout(total=SECONDS)
-    async with aiohttp.ClientSession(
-        headers=endpoint.headers(), timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
+    async with _session(endpoint) as session:
 
         async def ask(question: Question) -> Answer | None:
             async with gate:
@@ -114,10 +107,46 @@ async def asking(endpoint: Endpoint, at_once: int = 4) -> AsyncIterator[Callable
         yield ask
 
 
+@asynccontextmanager
+async def post(endpoint: Endpoint) -> AsyncIterator[Callable[[dict[str, Any]], Any]]:
+    """Yield a coroutine function that sends a body of one's own and returns what came back, read as JSON.
+
+    Raises InputRefused when nothing came back, or no JSON.
+    """
+    async with _session(endpoint) as session:
+
+        async def send(body: dict[str, Any]) -> Any:
+            told = await _post(session, endpoint, body)
+            try:
+                return json.loads(told[0]) if told else None
+            except ValueError:
+                raise InputRefused(f"{endpoint.address}: answered 200 with a body that is no JSON") from None
+
+        yield send
+
+
+@asynccontextmanager
+async def _session(endpoint: Endpoint) -> AsyncIterator[aiohttp.ClientSession]:
+    try:
+        import aiohttp
+    except ImportError:
+        raise MissingDependency("audits need aiohttp; pip install 'stillwatch[integrity]'") from None
+    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    async with aiohttp.ClientSession(
+        headers=endpoint.headers(), timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        yield session
+
+
 async def _ask(session: aiohttp.ClientSession, endpoint: Endpoint, question: Question) -> Answer | None:
+    told = await _post(session, endpoint, body_of(endpoint, question))
+    return None if told is None else _read(endpoint, *told)
+
+
+async def _post(session: aiohttp.ClientSession, endpoint: Endpoint, body: dict[str, Any]) -> tuple[bytes, float] | None:
+    """What came back and after how many seconds; None when nothing did though it was asked again."""
     import aiohttp
 
-    body = body_of(endpoint, question)
     for turn in range(TRIES):
         start = time.monotonic()
         try:
@@ -127,7 +156,7 @@ async def _ask(session: aiohttp.ClientSession, endpoint: Endpoint, question: Que
         except (aiohttp.ClientError, TimeoutError):
             status, raw, wait = 0, b"", ""
         if status == 200:
-            return _read(endpoint, raw, time.monotonic() - start)
+            return raw, time.monotonic() - start
         if status and status not in AGAIN:
             _refuse(endpoint, status)
         if turn + 1 < TRIES:

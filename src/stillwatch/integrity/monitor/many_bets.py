@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.integrity.monitor.betting import PRIOR, SPREAD_CONSTANTS, CLOSEST, SETTLING, SPREADS, TAILS
+from stillwatch.integrity.monitor.betting import CLOSEST, PRIOR, SETTLING, SPREAD_CONSTANTS, SPREADS, TAILS
 
 Floats = npt.NDArray[np.float64]
 
