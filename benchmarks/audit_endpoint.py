@@ -26,7 +26,7 @@ import numpy as np
 from stillwatch.apps.integrity.auditing import BORDER_CALLS
 from stillwatch.apps.integrity.recording import BORDER_ANSWERS, LOGPROB_ANSWERS
 from stillwatch.integrity.audit.answers import Answer
-from stillwatch.integrity.audit.border import border_test, is_border
+from stillwatch.integrity.audit.border import border_test
 from stillwatch.integrity.audit.hearing import Score, log_threshold, open_hearing, yardstick
 from stillwatch.integrity.audit.logprobs import logprob_test
 from stillwatch.integrity.monitor.channels import Probe
@@ -167,8 +167,7 @@ def _first_token_ps(model: tiny.TinyModel, run: int) -> tuple[float, float]:
     inputs = chance.integers(0, WORDS, (3000, tiny.CONTEXT))
     looked = _noisy(teacher.logits(inputs), 3, chance)
     moving = np.flatnonzero((looked != looked[:, :1]).any(axis=1))[:BORDERS]
-    said = {str(each): _told(teacher, inputs[each], BORDER_ANSWERS, chance) for each in moving}
-    borders = {each: first for each, first in said.items() if is_border(first)}
+    borders = {str(each): _told(teacher, inputs[each], BORDER_ANSWERS, chance) for each in moving}
     theirs = {each: _told(model, inputs[int(each)], BORDER_CALLS, chance) for each in borders}
     prompts = models()[1][:LOGGED]
     ours = [[_logprobs(teacher, each, chance) for _ in range(LOGPROB_ANSWERS)] for each in prompts]

@@ -141,7 +141,7 @@ def ranks_its_tokens(asked: dict[str, Any], _: random.Random) -> dict[str, Any]:
 
 def test_a_local_copy_of_the_model_may_rank_the_answers(recorded: Path) -> None:
     with endpoint(ranks_its_tokens) as local, endpoint(speaks(1), seed=2) as same, endpoint(speaks(2)) as other:
-        assert audit(same, recorded, "--local", local.url)[0] == 0
+        assert audit(same, recorded, "--local", local.url, "--calls", "16")[0] == 0
         status, told = audit(other, recorded, "--local", local.url)
     assert (status, told["stopped_early"]) == (1, True)
     assert len(other.asked) <= 12

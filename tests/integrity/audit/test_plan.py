@@ -9,7 +9,7 @@ BY = yardstick(said(MODEL, 10, 7))
 
 
 def test_power_against_what_was_recorded_is_high_for_another_model_and_low_for_the_same() -> None:
-    other = power_against(BY, said(random_model(2, spread=8.0), 2, 8), 30, 0.001)
+    other = power_against(BY, said(random_model(2, spread=4.5), 2, 8), 30, 0.001)
     same = power_against(BY, said(MODEL, 2, 9), 30, 0.001)
     assert other.chance > 0.9
     assert other.median_calls is not None

@@ -12,8 +12,14 @@ import numpy as np
 
 from stillwatch.apps.integrity.endpoints import Endpoint, Question, asking
 from stillwatch.apps.integrity.local_ranks import LocalRanks
-from stillwatch.apps.integrity.recording import LEAST_ANSWERED, LOGPROB_ANSWERS, border_inputs, first_token
-from stillwatch.apps.integrity.reference_file import ANSWER, COOLER, FIRST, Reference
+from stillwatch.apps.integrity.recording import (
+    LEAST_ANSWERED,
+    LOGPROB_ANSWERS,
+    border_answers,
+    border_inputs,
+    first_token,
+)
+from stillwatch.apps.integrity.reference_file import ANSWER, COOLER, Reference
 from stillwatch.integrity.audit.answers import Answer
 from stillwatch.integrity.audit.border import border_test
 from stillwatch.integrity.audit.hearing import Hearing, Yardstick, adjusted, log_threshold, open_hearing, yardstick
@@ -174,9 +180,8 @@ async def _first_tokens(
     borders = {each: first_token(each) for each in border_inputs(reference)}
     said = await _repeat(ask, borders, BORDER_CALLS)
     if any(said.values()):
-        first = reference.texts(FIRST)
         texts = {prompt: [each.text for each in found] for prompt, found in said.items()}
-        tests.append(border_test({each: first[each] for each in borders}, texts, chance))
+        tests.append(border_test(border_answers(reference), texts, chance))
     told = {prompt: found for prompt, found in reference.logprobs().items() if found}
     by_id = {prompt.id: prompt.text for prompt in reference.asked.prompts}
     logged = await _repeat(ask, {each: first_token(by_id[each], True) for each in told}, LOGPROB_ANSWERS)

@@ -68,9 +68,17 @@ async def ask_all(ask: Ask, items: Sequence[Item], reference: Reference) -> int:
 
 
 def border_inputs(reference: Reference) -> list[str]:
-    """Return the inputs that the reference begins to answer in two ways."""
+    """Return the inputs that the reference began to answer in two ways, and was asked again."""
+    return list(border_answers(reference))
+
+
+def border_answers(reference: Reference) -> dict[str, list[str]]:
+    """Return first tokens by border input, without the looks that chose it.
+
+    An input is chosen because its looks differ, so they are no fair draw of what the reference says there.
+    """
     first = reference.texts(FIRST)
-    return [each for each, said in first.items() if len(said) > BORDER_LOOKS and is_border(said)][:MOST_BORDERS]
+    return {each: said[BORDER_LOOKS:] for each, said in first.items() if len(said) > BORDER_LOOKS}
 
 
 def first_token(prompt: str, logprobs: bool = False) -> Question:
@@ -98,6 +106,6 @@ def _items(asked: Asked, wanted: Wanted) -> list[tuple[int, Item]]:
 async def _look_for_borders(ask: Ask, reference: Reference, count: int) -> None:
     looked = [(FIRST, each, first_token(each)) for each in candidates(count) for _ in range(BORDER_LOOKS)]
     await ask_all(ask, looked, reference)
-    found = [each for each, said in reference.texts(FIRST).items() if len(set(said)) > 1][:MOST_BORDERS]
+    found = [each for each, said in reference.texts(FIRST).items() if is_border(said)][:MOST_BORDERS]
     more = [(FIRST, each, first_token(each)) for each in found for _ in range(BORDER_ANSWERS)]
     await ask_all(ask, more, reference)

@@ -32,7 +32,10 @@ def candidates(count: int, seed: int = 0) -> tuple[str, ...]:
 
 
 def is_border(first_tokens: Sequence[str]) -> bool:
-    """Whether answers at temperature 0 begin with two different tokens, both often enough."""
+    """Whether answers at temperature 0 begin with two different tokens, both often enough.
+
+    Choose inputs by some answers and test with others: what chose them is no fair draw.
+    """
     ranked = Counter(first_tokens).most_common(2)
     return len(ranked) == 2 and ranked[1][1] >= max(1, LEAST_SHARE * len(first_tokens))
 
