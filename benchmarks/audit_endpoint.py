@@ -129,11 +129,11 @@ def _order(run: int) -> Iterator[str]:
         yield from (str(each) for each in chance.permutation(PROMPTS))
 
 
-def print_calls(runs: int) -> None:
+def print_calls(runs: int, ways: Sequence[bool]) -> None:
     print(f"calls until E ≥ {1 / LEVEL:,.0f}; {runs} runs, at most {CALLS} calls, answers of {LENGTH} words")
     print(f"{'endpoint serves':28} {'ranked by':14} {'median':>7} {'90%':>6} {'found':>7}  rank p, kernel p (median)")
     for served in models()[0]:
-        for local in (True, False):
+        for local in ways:
             found = [calls_needed(served, run, local) for run in range(runs)]
             calls = sorted(math.inf if each is None else each for each, _ in found)
             ps = np.median([p for _, p in found], axis=0)
@@ -287,7 +287,10 @@ def main(words: Sequence[str]) -> None:
     start = time.process_time()
     models()
     if part in ("calls", "all"):
-        print_calls(int(words[1]) if len(words) > 1 else RUNS)
+        way = words[2] if len(words) > 2 else "both"
+        print_calls(
+            int(words[1]) if len(words) > 1 else RUNS, {"local": [True], "own": [False]}.get(way, [True, False])
+        )
     if part in ("tokens", "all"):
         print_first_tokens(RUNS)
     if part in ("null", "all"):

@@ -183,6 +183,19 @@ def test_the_references_own_first_answers_are_asked_once_and_forgetting_begins_a
     assert isinstance(run(path, "--forget", "nobody").exception, UsageError)
 
 
+def test_a_reference_that_changed_is_not_ranked_among_the_old_one(tmp_path: Path) -> None:
+    with endpoint(speaks(1)) as served:
+        path = config(tmp_path, served)
+        round_of(path)
+        kept = tmp_path / "state" / "e0.reference.ndjson"
+        lines = kept.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept.write_text("".join(lines[:-1]), encoding="utf-8")
+        asked = len(served.asked)
+        done = run(path, "--once")
+    assert "changed since it was first used; --forget e0" in done.stderr
+    assert len(served.asked) == asked
+
+
 def test_an_endpoint_that_does_not_answer_does_not_stop_the_others(tmp_path: Path) -> None:
     with endpoint(speaks(1)) as served, endpoint(lambda *_: {"status": 404}) as gone:
         done = run(config(tmp_path, gone, served), "--once", "--json")

@@ -31,14 +31,14 @@ def test_the_discrepancy_is_the_one_that_a_hand_computes() -> None:
 
 def test_p_is_uniform_when_both_are_one_model() -> None:
     chance = np.random.default_rng(8)
-    ps = [kernel_test(answers(chance, 4, 6), answers(chance, 4, 4), chance, 199).p for _ in range(300)]
+    ps = [kernel_test(answers(chance, 4, 6), answers(chance, 4, 4), chance, 99).p for _ in range(200)]
     assert stats.kstest(ps, "uniform").pvalue > 1e-3
-    assert np.mean(np.array(ps) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+    assert np.mean(np.array(ps) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_one_answer_a_prompt_is_enough_for_an_exact_test() -> None:
     chance = np.random.default_rng(9)
-    ps = [kernel_test(answers(chance, 12, 8), answers(chance, 12, 1), chance, 199).p for _ in range(200)]
+    ps = [kernel_test(answers(chance, 12, 8), answers(chance, 12, 1), chance, 99).p for _ in range(120)]
     assert stats.kstest(ps, "uniform").pvalue > 1e-3
 
 

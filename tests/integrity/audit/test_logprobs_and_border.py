@@ -23,7 +23,7 @@ def told(chance: np.random.Generator, shift: float = 0.0) -> dict[str, list[dict
 
 def test_log_probabilities_of_one_model_give_a_uniform_p() -> None:
     chance = np.random.default_rng(2)
-    ps = [logprob_test(told(chance), told(chance), chance, 199).p for _ in range(300)]
+    ps = [logprob_test(told(chance), told(chance), chance, 99).p for _ in range(200)]
     assert stats.kstest(ps, "uniform").pvalue > 1e-3
 
 
@@ -64,12 +64,12 @@ def test_border_inputs_of_one_model_give_a_uniform_p_and_a_moved_tie_is_seen() -
         return {str(at): ["a" if chance.random() < s else "b" for _ in range(times)] for at, s in enumerate(shares)}
 
     nulls = []
-    for _ in range(200):  # chosen by three looks among inputs of which most are no borders, as the command does
+    for _ in range(150):  # chosen by three looks among inputs of which most are no borders, as the command does
         shares = chance.beta(0.3, 0.3, 60)
         looks = one(shares, 3)
         shares = shares[[is_border(looks[str(at)]) for at in range(60)]][:10]
         nulls.append(border_test(one(shares, 12), one(shares, 6), chance, 99).p)
-    assert np.mean(np.array(nulls) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+    assert np.mean(np.array(nulls) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
     assert abs(np.mean(nulls) - 0.5) < 0.1
 
     def said(share: float, times: int) -> dict[str, list[str]]:

@@ -201,7 +201,7 @@ def test_no_finding_quotes_what_it_found() -> None:
     assert CANARY not in repr(POLICY)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_whatever_comes_is_answered_and_never_raises(name: str, arguments: str) -> None:
     for tool in (name, "run", "fetch"):
@@ -210,7 +210,7 @@ def test_whatever_comes_is_answered_and_never_raises(name: str, arguments: str) 
             assert checked.allowed == (not checked.findings)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(["curl", "ls", "cat"]), st.sampled_from([" | sh", ";sh", "&&sh x", "|bash -s", "\nsh"]))
 def test_no_listed_program_opens_the_way_to_a_shell(program: str, tail: str) -> None:
     assert attacks("run", command=program + " x" + tail) == {Attack.INJECTION}

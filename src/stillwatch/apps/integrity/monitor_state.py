@@ -86,6 +86,15 @@ class MonitorState:
             raise
         self._open.execute("COMMIT")
 
+    def pin(self, endpoint: str, digest: str) -> None:
+        """Remember which reference an endpoint is held against."""
+        self._open.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (f"reference/{endpoint}", digest))
+
+    def pinned(self, endpoint: str) -> str | None:
+        """Return the digest of the reference that an endpoint is held against, if it was asked yet."""
+        found = self._open.execute("SELECT value FROM about WHERE name = ?", (f"reference/{endpoint}",)).fetchone()
+        return None if found is None else str(found[0])
+
     def bags(self, endpoint: str) -> Iterator[tuple[str, float]]:
         """Yield what the endpoint's answers put into bags."""
         yield from self._open.execute("SELECT bag, value FROM bags WHERE endpoint = ?", (endpoint,))
@@ -151,6 +160,7 @@ class MonitorState:
 
     def forget(self, endpoint: str) -> None:
         """Drop all that is known of an endpoint, its alerts too."""
+        self._open.execute("DELETE FROM about WHERE name = ?", (f"reference/{endpoint}",))
         for table in _OF_ENDPOINT:
             self._open.execute(f"DELETE FROM {table} WHERE endpoint = ?", (endpoint,))
 

@@ -24,6 +24,7 @@ from stillwatch.integrity.monitor.merging import e_bh
 from stillwatch.integrity.monitor.watching import Evidence, Observed, chosen
 from stillwatch.integrity.toolcalls.checking import check_tool_call
 from stillwatch.integrity.toolcalls.records import ToolPolicy
+from stillwatch.model import UsageError
 
 DIFFERS, LATENCY, TOOL_CALL = "differs", "latency", "tool-call"  # kinds of alert
 LN10 = math.log(10.0)
@@ -39,12 +40,16 @@ class Watched:
     asked: Asked
     scorer: PhraseScorer
     evidence: Evidence
+    reference: str  # digest of its file
 
 
 async def prepare(config: MonitorConfig, part: EndpointPart, state: MonitorState, say: Say) -> Watched:
     """Read or record an endpoint's reference, and take up the evidence where it was left."""
     endpoint = Endpoint(part.url, part.model, part.shape, part.key_env, part.set)
-    held = await _reference(config, part, endpoint, say)
+    held = await _reference(config, part, endpoint, bool(state.rounds(part.name)), say)
+    digest = hashlib.sha256(reference_path(config, part).read_bytes()).hexdigest()
+    if state.pinned(part.name) not in (None, digest):  # scores of two references cannot be ranked together
+        raise UsageError(f"{reference_path(config, part)}: changed since it was first used; --forget {part.name}")
     answers = held.answers()
     taught = {prompt: [each.text for each in said[: len(said) // 2]] for prompt, said in answers.items()}
     scorer = fit_scorer(taught)
@@ -57,7 +62,7 @@ async def prepare(config: MonitorConfig, part: EndpointPart, state: MonitorState
         evidence.bags.join(bag, value)
     evidence.capitals.update(state.capitals(part.name))
     evidence.heard = max((each.heard for each in state.rounds(part.name)), default=0)
-    return Watched(part.name, endpoint, held.asked, scorer, evidence)
+    return Watched(part.name, endpoint, held.asked, scorer, evidence, digest)
 
 
 def reference_path(config: MonitorConfig, part: EndpointPart) -> Path:
@@ -117,13 +122,13 @@ def probe_of(prompt: Prompt) -> Probe:
     return Probe(prompt.id, prompt.family, {tool["name"]: tool["schema"] for tool in prompt.tools}, prompt.expect)
 
 
-async def _reference(config: MonitorConfig, part: EndpointPart, endpoint: Endpoint, say: Say) -> Reference:
+async def _reference(config: MonitorConfig, part: EndpointPart, endpoint: Endpoint, begun: bool, say: Say) -> Reference:
     if part.reference is not None:
         return read_reference(part.reference)
     path = reference_path(config, part)
     asked = Asked(part.model, config.temperature, config.max_tokens, read_prompts(config.prompts))
     held = open_reference(path, asked)
-    if any(held.count("answer", prompt.id) < config.answers for prompt in asked.prompts):
+    if not begun and any(held.count("answer", prompt.id) < config.answers for prompt in asked.prompts):
         say(f"{part.name}: recording {len(asked.prompts) * config.answers} answers, which later ones are held against")
         await record(endpoint, held, Wanted(config.answers, cooler=0))
     return held
@@ -131,6 +136,7 @@ async def _reference(config: MonitorConfig, part: EndpointPart, endpoint: Endpoi
 
 def _keep(state: MonitorState, told: Round, seen: list[Observed], watched: Watched, refused: Sequence[str]) -> None:
     with state.together():
+        state.pin(told.endpoint, watched.reference)
         state.keep(told, seen, watched.evidence.capitals)
         for attack in refused:
             state.refuse(told.endpoint, told.at, attack)
