@@ -1,7 +1,8 @@
 """How many calls an audit needs, and how often it is wrong: `python benchmarks/audit_endpoint.py [PART]`.
 
 PART is `calls` (until E ≥ 1,000, by alternative), `tokens` (border inputs and log-probabilities), `null` and `own`
-(false alarms of audits in 1,000 honest runs), `monitor` (the same for monitors, and calls after a change), or all.
+(false alarms of audits in 1,000 honest runs), `monitor` (the same for monitors), `change` (answers until a monitor
+sees a change), or all.
 
 The endpoint and its reference are tiny language models (stillwatch.lab.tiny_models: a feed-forward network trained here
 on Python's manual). The alternatives: a model trained on other text, a student trained on what the reference says,
@@ -39,6 +40,7 @@ CALLS = 300
 LEVEL = 0.001
 RUNS = 20
 POOL = 300  # answers to each prompt that honest runs draw from
+FEW = 40  # the same, where runs are few
 WATCHED = 150  # answers of a monitored endpoint
 NOISE = 0.02  # of a logit: an assumption; endpoints differ
 BORDERS, LOGGED = 12, 8
@@ -192,11 +194,11 @@ def _logprobs(model: tiny.TinyModel, context: tiny.Words, chance: np.random.Gene
     return {models()[2][each]: float(logits[each]) for each in np.argsort(-logits)[:5]}
 
 
-def print_null(runs: int) -> None:
+def print_null(runs: int, first: int) -> None:
     """Honest endpoints, looked at after every call. Answers of a run are drawn without repeats from a pool."""
     pool = numbered("the same model", POOL, 99)
     ranks_of = _local_pool(pool)
-    peaks = np.array([_null_audit(pool, ranks_of, run, False) for run in range(runs)])
+    peaks = np.array([_null_audit(pool, ranks_of, first + run, False) for run in range(runs)])
     _tell_null("audit, ranked by a local copy", peaks, CALLS)
 
 
@@ -232,15 +234,19 @@ def _null_audit(pool: tiny.Words, scores: tiny.Words | None, run: int, own: bool
     return hearing.peak
 
 
-def print_monitor(runs: int) -> None:
-    """Monitors of honest endpoints, and of those that change after 100 answers; looked at after every answer."""
-    pools = {name: numbered(name, POOL, 300 + at) for at, name in enumerate(models()[0])}
-    scores = {name: _local_pool(pool) for name, pool in pools.items()}
-    honest = scores["the same model"]
-    peaks = np.array([_watched(honest, honest, run, 0)[0] for run in range(runs)])
-    _tell_null("monitor, five channels", peaks, WATCHED)
-    for name, each in scores.items():
-        after = [_watched(honest, each, run, 100)[1] for run in range(20)]
+def print_monitor(runs: int, first: int) -> None:
+    """Monitors of honest endpoints, looked at after every answer."""
+    honest = _local_pool(numbered("the same model", POOL, 99))
+    peaks = np.array([_watched(honest, honest, first + run, 0)[0] for run in range(runs)])
+    _tell_null("monitor, four channels", peaks, WATCHED)
+
+
+def print_change() -> None:
+    """Monitors of endpoints that change after 50 answers."""
+    honest = _local_pool(numbered("the same model", FEW, 99))
+    for at, name in enumerate(models()[0]):
+        served = _local_pool(numbered(name, FEW, 300 + at))
+        after = [_watched(honest, served, run, 50)[1] for run in range(20)]
         calls = sorted(math.inf if at is None else at for at in after)
         print(
             f"monitor: {name:28} median {_call(calls[10])}, 90% {_call(calls[17])} answers after the change", flush=True
@@ -252,7 +258,7 @@ def _watched(honest: tiny.Words, served: tiny.Words, run: int, quiet: int) -> tu
     chance = np.random.default_rng((6, run))
     coin = random.Random(run)
     watched = Evidence(chosen(["wording", "refusals", "tokens", "latency"]), str(run))
-    order = [chance.permutation(POOL) for _ in honest]
+    order = [chance.permutation(len(pool)) for pool in honest]
     for at, scores in enumerate(honest):
         for each in order[at][:12]:
             watched.learn(Probe(str(at), f"family{at % 4}"), _answer(scores[each], coin), _read_score)
@@ -284,6 +290,7 @@ def _tell_null(what: str, peaks: Sequence[float] | np.ndarray, calls: int) -> No
 
 def main(words: Sequence[str]) -> None:
     part = words[0] if words else "all"
+    some = int(words[1]) if len(words) > 1 else 1000, int(words[2]) if words[2:] and words[2].isdigit() else 0
     start = time.process_time()
     models()
     if part in ("calls", "all"):
@@ -294,11 +301,13 @@ def main(words: Sequence[str]) -> None:
     if part in ("tokens", "all"):
         print_first_tokens(RUNS)
     if part in ("null", "all"):
-        print_null(1000)
+        print_null(*some)
     if part in ("own", "all"):
-        print_null_own(int(words[1]) if len(words) > 1 else 1000, int(words[2]) if len(words) > 2 else 0)
+        print_null_own(*some)
     if part in ("monitor", "all"):
-        print_monitor(1000)
+        print_monitor(*some)
+    if part in ("change", "all"):
+        print_change()
     print(f"{time.process_time() - start:.0f} s of CPU")
 
 
