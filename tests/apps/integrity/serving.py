@@ -106,7 +106,8 @@ def _completion(told: dict[str, Any]) -> dict[str, Any]:
     if "logprobs" in told:
         top = [{"token": token, "logprob": value} for token, value in told["logprobs"].items()]
         choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
-    return told.get("more", {}) | {"choices": [choice], "usage": {"completion_tokens": len(told["text"].split())}}
+    more: dict[str, Any] = told.get("more", {})
+    return more | {"choices": [choice], "usage": {"completion_tokens": len(told["text"].split())}}
 
 
 def _message(told: dict[str, Any]) -> dict[str, Any]:

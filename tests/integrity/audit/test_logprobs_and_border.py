@@ -30,7 +30,8 @@ def test_log_probabilities_of_one_model_give_a_uniform_p() -> None:
 def test_a_hair_of_difference_in_log_probabilities_is_seen_in_fifteen_calls() -> None:
     chance = np.random.default_rng(3)
     found = logprob_test(told(chance), told(chance, 0.05), chance, 1999)
-    assert (found.p, found.calls) == (pytest.approx(1 / 2000, abs=2e-3), 15)
+    assert found.p < 0.003
+    assert found.calls == 15
 
 
 def test_a_token_that_one_side_did_not_tell_counts_as_the_least_likely() -> None:

@@ -62,7 +62,7 @@ class MonitorConfig(_Part):
     policy: Path | None = None
     page: Path | None = None
     webhook: WebhookPart | None = None
-    prometheus: PrometheusPart = PrometheusPart()
+    prometheus: PrometheusPart = Field(default_factory=lambda: PrometheusPart.model_validate({}))
 
     @field_validator("every", mode="before")
     @classmethod

@@ -123,7 +123,7 @@ class MonitorState:
             " ORDER BY rowid",
             (endpoint,),
         )
-        return [Round(*row[:-1], channels=json.loads(row[-1])) for row in rows]
+        return [Round(*row[:6], json.loads(row[6])) for row in rows]
 
     def refuse(self, endpoint: str, at: str, attack: str) -> None:
         """Count a tool call that the policy refused."""

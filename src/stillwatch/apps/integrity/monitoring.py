@@ -98,8 +98,8 @@ def conclude(config: MonitorConfig, state: MonitorState, latest: Mapping[str, Ro
         for kind, names in picked.items():
             for name in sorted(names):
                 told = latest[name]
-                body = {"log10_e": round(told.log10_e, 2), "answers": told.heard}
-                body |= {"channels": {each: round(log10_e, 2) for each, log10_e in told.channels.items()}}
+                channels = {each: round(log10_e, 2) for each, log10_e in told.channels.items()}
+                body = {"log10_e": round(told.log10_e, 2), "answers": told.heard, "channels": channels}
                 if state.raise_alert(_alert_id(state, name, kind), name, at, kind, body):
                     raised.append(f"{name}: {kind}")
     return raised
