@@ -44,7 +44,7 @@ FEW = 40  # the same, where runs are few
 WATCHED = 150  # answers of a monitored endpoint
 NOISE = 0.02  # of a logit: an assumption; endpoints differ
 BORDERS, LOGGED = 12, 8
-Answerer = Callable[[int, int], list[str]]  # prompt, seed → answers
+Scores = np.ndarray[tuple[int, ...], np.dtype[np.float64]]  # log-ranks, shape (prompts, answers)
 
 
 @functools.cache
@@ -180,7 +180,8 @@ def _first_token_ps(model: tiny.TinyModel, run: int) -> tuple[float, float]:
 
 def _noisy(logits: tiny.Floats, times: int, chance: np.random.Generator) -> tiny.Words:
     noise = NOISE * chance.standard_normal((times, *logits.shape), dtype=np.float32)
-    return np.argmax(logits[None] + noise, axis=2).T
+    told: tiny.Words = np.argmax(logits[None] + noise, axis=2).T
+    return told
 
 
 def _told(model: tiny.TinyModel, context: tiny.Words, times: int, chance: np.random.Generator) -> list[str]:
@@ -209,13 +210,13 @@ def print_null_own(runs: int, first: int) -> None:
     _tell_null("audit, ranked by its answers", peaks, 100)
 
 
-def _local_pool(pool: tiny.Words) -> tiny.Words:
+def _local_pool(pool: tiny.Words) -> Scores:
     model, prompts = models()[0]["the same model"][0], models()[1]
     flat = pool.reshape(-1, pool.shape[2])
     return model.log_ranks(np.repeat(prompts, pool.shape[1], axis=0), flat).reshape(pool.shape[:2])
 
 
-def _null_audit(pool: tiny.Words, scores: tiny.Words | None, run: int, own: bool) -> float:
+def _null_audit(pool: tiny.Words, scores: Scores | None, run: int, own: bool) -> float:
     """Log of the largest E in one honest audit."""
     chance, known = np.random.default_rng((5, run)), models()[2]
     answers, turns = (12, 4) if own else (ANSWERS, CALLS // PROMPTS)
@@ -253,7 +254,7 @@ def print_change() -> None:
         )
 
 
-def _watched(honest: tiny.Words, served: tiny.Words, run: int, quiet: int) -> tuple[float, int | None]:
+def _watched(honest: Scores, served: Scores, run: int, quiet: int) -> tuple[float, int | None]:
     """Largest log E of one monitored endpoint, and after how many answers past `quiet` it reached 1,000."""
     chance = np.random.default_rng((6, run))
     coin = random.Random(run)

@@ -27,7 +27,9 @@ TOOL = {
     "name": "look_up_order",
     "schema": {"type": "object", "properties": {"order_number": {"type": "string"}}, "required": ["order_number"]},
 }
-PROMPTS = [{"id": f"p{at}", "family": f"f{at % 2}", "text": f"Tell me of {at * 'x'}."} for at in range(6)]
+PROMPTS: list[dict[str, Any]] = [
+    {"id": f"p{at}", "family": f"f{at % 2}", "text": f"Tell me of {at * 'x'}."} for at in range(6)
+]
 PROMPTS += [
     {"id": f"t{at}", "family": "tools", "text": f"Use the tool to look up order {at}-QX.", "tools": [TOOL],
      "expect": {"name": "look_up_order", "arguments": {"order_number": f"{at}-QX"}}}

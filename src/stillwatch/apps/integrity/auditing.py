@@ -97,7 +97,8 @@ def make_yardstick(reference: Reference, local: LocalRanks | None = None) -> Yar
     plain = {prompt.id for prompt in reference.asked.prompts if not prompt.tools}
     try:
         return yardstick(
-            {each: texts for each, texts in reference.texts(ANSWER).items() if each in plain}, local and local.score
+            {each: texts for each, texts in reference.texts(ANSWER).items() if each in plain},
+            local.score if local else None,
         )
     except ValueError as error:
         raise InputRefused(f"the reference cannot be used: {error}") from None
