@@ -83,10 +83,16 @@ def kept(name: str, make: Callable[[], tiny.TinyModel]) -> tiny.TinyModel:
     return made
 
 
-def ask(served: str, number: int, seed: int) -> dict[str, list[str]]:
-    """So many answers to each prompt, as texts."""
+@functools.cache
+def ask(served: str, number: int, seed: int) -> tuple[dict[str, list[str]], dict[tuple[str, str], float]]:
+    """So many answers to each prompt, as texts; and their log-ranks under the reference: what a local copy tells."""
     answers = numbered(served, number, seed)
-    return {str(place): tiny.texts(each, models()[2]) for place, each in enumerate(answers)}
+    ranks = _local_pool(answers)
+    said = {str(place): tiny.texts(each, models()[2]) for place, each in enumerate(answers)}
+    told = {
+        (prompt, text): float(ranks[int(prompt), at]) for prompt, texts in said.items() for at, text in enumerate(texts)
+    }
+    return said, told
 
 
 def numbered(served: str, number: int, seed: int) -> tiny.Words:
@@ -96,27 +102,13 @@ def numbered(served: str, number: int, seed: int) -> tiny.Words:
     return said.reshape(len(prompts), number, LENGTH)
 
 
-def local_score() -> Score:
-    """Log-ranks under the reference itself: what a local copy of the model tells."""
-    served, prompts, known = models()
-    numbers = {word: number for number, word in enumerate(known)}
-    held: dict[tuple[str, str], float] = {}
-
-    def score(prompt: str, text: str) -> float:
-        key = (prompt, text)
-        if key not in held:
-            words = np.array([[numbers[word] for word in text.split(" ")]])
-            held[key] = float(served["the same model"][0].log_ranks(prompts[int(prompt)][None, :], words)[0])
-        return held[key]
-
-    return score
-
-
 def calls_needed(served: str, run: int, local: bool) -> tuple[int | None, list[float]]:
     """After how many calls E reached 1,000, and the exact p-values after all calls."""
-    reference = ask("the same model", ANSWERS, 1000 + run)
-    answers = ask(served, -(-CALLS // PROMPTS), 5000 + 17 * run + len(served))
-    hearing = open_hearing(yardstick(reference, local_score() if local else None), seed=run)
+    reference, told = ask("the same model", ANSWERS, 1000 + run)
+    answers, more = ask(served, -(-CALLS // PROMPTS), 5000 + 17 * run + len(served))
+    ranks = {**told, **more}
+    score: Score | None = (lambda prompt, text: ranks[prompt, text]) if local else None
+    hearing = open_hearing(yardstick(reference, score), seed=run)
     stopped = None
     for call, prompt in enumerate(_order(run)):
         heard = hearing.hear(prompt, answers[prompt][call // PROMPTS])
