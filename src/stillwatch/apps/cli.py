@@ -28,6 +28,7 @@ from stillwatch.apps.feeds.command import app as feeds_app
 from stillwatch.apps.gateway.command import gateway
 from stillwatch.apps.integrity import answer_keys_command
 from stillwatch.apps.integrity.verify_command import verify_answer
+from stillwatch.apps.integrity.commands import add_commands as add_integrity_commands
 from stillwatch.apps.policy import command as policy_commands
 from stillwatch.apps.share.command import app as share_app
 from stillwatch.apps.taxii.command import group as taxii
@@ -276,6 +277,7 @@ def version() -> None:
 
 app.command()(gateway)
 app.command("verify-answer")(verify_answer)
+add_integrity_commands(app)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Has it drifted? Evidence that stays valid however often one looks."""
