@@ -25,6 +25,7 @@ from stillwatch.apps import terminal
 from stillwatch.apps.control import actions, keys, ledger
 from stillwatch.apps.gateway.command import gateway
 from stillwatch.apps.policy import command as policy_commands
+from stillwatch.apps.provenance import command as provenance_commands
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -46,6 +47,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(keys.app, name="keys")
 app.add_typer(actions.app, name="actions")
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(provenance_commands.app, name="provenance")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[
