@@ -80,7 +80,7 @@ def test_served_twins_are_found_in_the_likelihoods_and_the_text_of_who_learned_t
     text = {row["id"]: row["text"] for row in rows(served)}
     scored = []
     for pair in pairs:
-        was_second = text[pair["pair_id"].split("#")[0]].startswith(pair["prefix"] + pair["second"])
+        was_second = pair["second"] in text[pair["pair_id"].split("#")[0]]
         scored.append({**pair, "first_loglik": -20.0, "second_loglik": -19.0 if was_second else -21.0})
     Path("scores.ndjson").write_text("\n".join(map(json.dumps, scored)))
     for words in (("test-twins", "scores.ndjson"), ("test-text", "served.ndjson")):

@@ -112,7 +112,24 @@ def test_pairs_show_both_renderings_and_not_which_was_served() -> None:
     assert {(pair.unit, pair.first, pair.second) for pairs in found for pair in pairs} == {
         ("often|we", "often", "frequently"), ("usually|they", "usually", "typically"),
     }  # fmt: skip
-    assert all(served.startswith(pair.prefix) for served, pairs in zip(told, found, strict=True) for pair in pairs)
+    assert len({repr(pairs) for pairs in found}) == 1  # nor does what stands before show it
+
+
+def test_a_model_that_writes_on_as_it_was_just_written_to_is_not_convicted() -> None:
+    """One coin must not lead it to the next: its likelihoods follow the last rendering that it read."""
+    rng = np.random.default_rng(10)
+    texts = [" ".join(f"They w{rng.integers(90)} often go." for _ in range(6)) for _ in range(30)]
+    taste = {f"often|w{at}": float(rng.normal()) for at in range(90)}
+    ps = []
+    for number in range(100):
+        key = key_of(number)
+        found = []
+        for pair in pairs_of((str(at), serve(text, key.secret)[0]) for at, text in enumerate(texts)):
+            led = pair.prefix.rfind("frequently") > pair.prefix.rfind("often")
+            found.append(Scored(pair.unit, pair.rule, 0.0, taste[pair.unit] + (3.0 if led else -3.0)))
+        ps.append(sign_test(found, key, RANDOM).tail.p)
+    assert uniformity(ps) > 0.01
+    assert uniformity([1 - p for p in ps]) > 1e-4
 
 
 def test_a_unit_that_stood_before_in_the_text_makes_no_pair() -> None:

@@ -22,7 +22,7 @@ def print_found(found: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print(table)
         seconds = each["seconds"]
         told = ", ".join(f"{name} {spent:.0f}" for name, spent in seconds.items())
-        console.print(f"seconds: {told}; {sum(seconds.values()):.0f} in all, without the tests", style="dim")
+        console.print(f"seconds: {told}; {sum(seconds.values()):.0f} in all", style="dim")
     for problem in problems(found):
         console.print(f"not as planted: {problem}")
 

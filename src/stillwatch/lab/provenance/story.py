@@ -50,6 +50,7 @@ class Story:
 
     def __init__(self, out: Path, size: Size, seed: int, say: Callable[[str], None]) -> None:
         self.size, self.seed, self._say = size, seed, say
+        self._models: dict[str, Any] = {}
         self._kept = out / f"seed-{seed}-{'quick' if size == QUICK else 'full'}"
         self._kept.mkdir(parents=True, exist_ok=True)
         self.teaches, self.other = world(1000 + seed, LANGUAGE), world(2000 + seed, LANGUAGE)
@@ -63,15 +64,18 @@ class Story:
 
     def teacher(self) -> Any:
         """Return the model that is harvested."""
-        return self._model("teacher", None, self._documents(self.teaches, 1), self.size.teacher_steps)
+        return self._model("teacher", None, lambda: self._documents(self.teaches, 1), self.size.teacher_steps)
 
     def base(self) -> Any:
         """Return the model that every student begins as: it never saw the teacher, nor its world."""
-        return self._model("base", None, self._documents(self.other, 2), self.size.base_steps)
+        return self._model("base", None, lambda: self._documents(self.other, 2), self.size.base_steps)
 
     def student(self, name: str) -> Any:
         """Return a student: of `plain`, `marked` or `twins` answers, or of `human` text about the teacher's world."""
-        held = self._documents(self.teaches, 3) if name == "human" else self.harvest(name)
+
+        def held() -> list[list[int]]:
+            return self._documents(self.teaches, 3) if name == "human" else self.harvest(name)
+
         return self._model(name, self.base, held, self.size.student_steps)
 
     def suspect(self, name: str) -> Any:
@@ -103,7 +107,11 @@ class Story:
             kept = self._kept / f"verdict-{name}.json"
             if not kept.exists():
                 self._say(f"testing {name}")
-                kept.write_text(json.dumps(verdicts.of(self, name)), encoding="utf-8")
+                self.written(name)  # trained and asked before its tests are timed
+                began = time.monotonic()
+                told = verdicts.of(self, name)
+                self._spent(f"testing {name}", time.monotonic() - began)
+                kept.write_text(json.dumps(told), encoding="utf-8")
             found.append(json.loads(kept.read_text(encoding="utf-8")))
         return {"seed": self.seed, "size": asdict(self.size), "suspects": found, "seconds": self._seconds()}
 
@@ -126,19 +134,26 @@ class Story:
     def _documents(self, of: World, seed: int, count: int = 8_000) -> list[list[int]]:
         return [self.words.encode(each) for each in documents(of, count, 10 * self.seed + seed)]
 
-    def _model(self, name: str, begin: Callable[[], Any] | None, held: Sequence[Sequence[int]], steps: int) -> Any:
+    def _model(
+        self, name: str, begin: Callable[[], Any] | None, held: Callable[[], Sequence[Sequence[int]]], steps: int
+    ) -> Any:
+        if name in self._models:
+            return self._models[name]
         torch = needed("torch")
         path = self._kept / f"{name}.pt"
-        model = begin() if begin else make(len(self.words.words), self.seed + len(name))
+        model = make(len(self.words.words), self.seed + len(name))
         if path.exists():
             model.load_state_dict(torch.load(path))
             model.eval()
-            return model
-        began = time.monotonic()
-        loss = train(model, held, steps, self.seed + len(name))
-        torch.save(model.state_dict(), path)
-        self._spent(name, time.monotonic() - began)
-        self._say(f"{name}: {steps} steps, loss {loss:.2f} nats a token")
+        else:
+            if begin is not None:
+                model.load_state_dict(begin().state_dict())
+            began = time.monotonic()
+            loss = train(model, held(), steps, self.seed + len(name))
+            torch.save(model.state_dict(), path)
+            self._spent(name, time.monotonic() - began)
+            self._say(f"{name}: {steps} steps, loss {loss:.2f} nats a token")
+        self._models[name] = model
         return model
 
     def _tokens(self, name: str, write: Callable[[], list[list[int]]], alone: bool = False) -> list[list[int]]:

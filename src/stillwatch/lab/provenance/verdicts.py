@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def of(story: Story, name: str) -> dict[str, Any]:
 
 def _marks(story: Story, name: str) -> dict[str, Any]:
     size = len(story.words.words)
-    under = schemes.under("kgw", size)
+    under = functools.cache(schemes.under("kgw", size))
     random = schemes.random_for("kgw", random_keys(LEAST_KEYS, 11))
     marked = [np.array(each) for each in story.harvest("marked")[:READ]]
     reads, masses = _reads(story.suspect(name), marked, size)

@@ -75,16 +75,16 @@ def completion_test(
 ) -> TwinsReport:
     """Test whether a suspect's own text has the renderings that were served; by unit, the one it has more often.
 
-    A unit of a text's prompt is left out of that text, where it may be copied.
+    A rule of a text's prompt is left out of that text, where it may be copied; prompts should hold no served text.
     """
     told = list(prompts) or [""] * len(texts)
     if len(told) != len(texts):
         raise ValueError(f"{len(told)} prompts for {len(texts)} texts")
     sides: Counter[str] = Counter()
     for text, prompt in zip(texts, told, strict=True):
-        known = {site.unit for site in sites_of(prompt)}
+        known = {site.rule for site in sites_of(prompt)}
         for site in sites_of(text):
-            if site.unit not in known:
+            if site.rule not in known:
                 sides[site.unit] += 1 if site.stands else -1
     return _report(Seen.COMPLETIONS, sides, key, random)
 
