@@ -77,7 +77,7 @@ def processor() -> type[Any]:
     """Return the class that vLLM loads. Raises MissingDependency without vLLM."""
     base = needed("vllm.v1.sample.logits_processor").LogitsProcessor
 
-    class Marking(base):  # type: ignore[misc]
+    class Marking(base):
         """Adds a bias to favoured tokens of marked requests."""
 
         def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None:
