@@ -32,6 +32,7 @@ from stillwatch.apps.integrity.commands import add_commands as add_integrity_com
 from stillwatch.apps.policy import command as policy_commands
 from stillwatch.apps.share.command import app as share_app
 from stillwatch.apps.taxii.command import group as taxii
+from stillwatch.apps.provenance import command as provenance_commands
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
@@ -58,6 +59,7 @@ app.add_typer(share_app, name="share")
 app.add_typer(taxii, name="taxii")
 app.add_typer(corroborate_app)
 app.add_typer(answer_keys_command.app, name="answer-keys")
+app.add_typer(provenance_commands.app, name="provenance")
 talk = Console(stderr=True, highlight=False)
 
 Exchanges = Annotated[

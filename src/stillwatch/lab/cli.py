@@ -125,6 +125,23 @@ def gateway_demo(
     raise typer.Exit(0 if shown.held else 1)
 
 
+@app.command("provenance-demo")
+def provenance_demo(
+    out: Annotated[Path, typer.Option(help="Folder to work in; a run that was interrupted goes on there.")] = Path(
+        "provenance-demo-out"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="A small teacher, few answers, one seed.")] = False,
+    seed: Annotated[list[int] | None, typer.Option(help="Of worlds, models and keys; repeatable.")] = None,
+) -> None:
+    """Train a teacher and students of its plain, watermarked and twin answers, and test each of them."""
+    from stillwatch.lab.provenance import shown, story  # here: training needs torch
+
+    size = story.QUICK if quick else story.FULL
+    found = story.tell(out, size, seed or ([1] if quick else [1, 2, 3]), lambda text: talk.print(text))
+    shown.print_found(found, Console() if sys.stdout.isatty() else Console(width=120))
+    raise typer.Exit(0 if shown.held(found) else 1)
+
+
 @app.command()
 def results(  # noqa: PLR0913  (a command's options are its parameters)
     out: Annotated[Path, typer.Option(help="The page; measurements and pictures go to results/ beside it.")] = Path(

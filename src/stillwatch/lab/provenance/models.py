@@ -1,0 +1,162 @@
+"""Tiny language models of GPT-2's make: trained, sampled from with and without a mark, and asked for likelihoods."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stillwatch.lab.provenance.world import joined, split
+from stillwatch.provenance.watermark.marks import Array
+from stillwatch.provenance.watermark.needed import needed
+
+LAYERS, WIDTH, HEADS, LENGTH = 2, 128, 4, 96
+BATCH = 48
+PAD, END = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words of all worlds of one language, numbered; 0 fills, 1 ends a document."""
+
+    words: tuple[str, ...]
+    numbers: dict[str, int]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the numbers of a text's tokens; what is not known is left out."""
+        return [self.numbers[each] for each in split(text) if each in self.numbers]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of numbers."""
+        return joined([self.words[each] for each in tokens if each > END])
+
+
+def vocabulary(texts: Sequence[str]) -> Vocabulary:
+    """Number the words of texts."""
+    words = ("", "", *sorted({each for text in texts for each in split(text)}))
+    return Vocabulary(words, {word: at for at, word in enumerate(words) if at > END})
+
+
+def make(size: int, seed: int) -> Any:
+    """Return an untrained model."""
+    torch, transformers = needed("torch"), needed("transformers")
+    torch.manual_seed(seed)
+    config = transformers.GPT2Config(
+        vocab_size=size, n_positions=LENGTH, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS,
+        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=END, eos_token_id=END,
+    )  # fmt: skip
+    return transformers.GPT2LMHeadModel(config)
+
+
+def train(model: Any, documents: Sequence[Sequence[int]], steps: int, seed: int, rate: float = 3e-3) -> float:
+    """Train a model in place on documents, all once before any twice; return its last losses' mean, in nats a token."""
+    torch = needed("torch")
+    rng, order = np.random.default_rng([seed, 4]), np.empty(0, int)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    model.train()
+    losses = []
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1.0, (step + 1) / 20) * (0.1 + 0.9 * (1 - step / steps))
+        if len(order) < BATCH:
+            order = np.concatenate([order, rng.permutation(len(documents))])
+        taken, order = order[:BATCH], order[BATCH:]
+        held, labels = _batch([[*documents[at], END] for at in taken])
+        loss = model(input_ids=held, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    model.eval()
+    return float(np.mean(losses[-20:]))
+
+
+def sample(
+    model: Any, prompts: Sequence[Sequence[int]], length: int, seed: int, table: Array | None = None, bias: float = 2.0
+) -> list[list[int]]:
+    """Return what a model writes behind prompts of one length, at temperature 1; `table` favours tokens by the last."""
+    torch = needed("torch")
+    generator = torch.Generator().manual_seed(seed)
+    favoured = None if table is None else torch.as_tensor(table, dtype=torch.float32) * bias
+    found: list[list[int]] = []
+    with torch.no_grad():
+        for start in range(0, len(prompts), 256):
+            held = torch.as_tensor(np.array(prompts[start : start + 256]))
+            out, cache, last = [], needed("transformers").DynamicCache(), held
+            for _ in range(length):
+                scores = model(input_ids=last, use_cache=True, **{_cache(): cache}).logits[:, -1]
+                if favoured is not None:
+                    scores = scores + favoured[last[:, -1]]
+                scores[:, PAD] = -math.inf
+                last = torch.multinomial(scores.softmax(-1), 1, generator=generator)
+                out.append(last[:, 0].numpy())
+            found += [_ended(row) for row in np.array(out).T.tolist()]
+    return found
+
+
+def loss_on(model: Any, documents: Sequence[Sequence[int]]) -> float:
+    """Return a model's loss on documents, in nats a token."""
+    torch = needed("torch")
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for start in range(0, len(documents), 128):
+            held, labels = _batch([[*each, END] for each in documents[start : start + 128]])
+            scored = int((labels[:, 1:] >= 0).sum())
+            total += float(model(input_ids=held, labels=labels).loss) * scored
+            count += scored
+    return total / count
+
+
+def read(model: Any, texts: Sequence[Sequence[int]], see: Callable[[int, Array], None]) -> None:
+    """Let a model read texts; `see` gets the number of each, and (tokens, vocabulary) log-probabilities of the next."""
+    torch = needed("torch")
+    with torch.no_grad():
+        for start in range(0, len(texts), 64):
+            part = [list(each)[:LENGTH] for each in texts[start : start + 64]]
+            held, _ = _batch(part)
+            scores = model(input_ids=held).logits.log_softmax(-1).numpy()
+            for at, each in enumerate(part):
+                see(start + at, scores[at, : len(each)])
+
+
+def likelihoods(model: Any, prefixes: Sequence[Sequence[int]], endings: Sequence[Sequence[int]]) -> Array:
+    """Return the log-likelihood of each ending behind its prefix, in nats: (n,)."""
+    whole = [[*before[-(LENGTH - len(ending)) :], *ending] for before, ending in zip(prefixes, endings, strict=True)]
+    found = np.zeros(len(whole))
+
+    def see(number: int, scores: Array) -> None:
+        size, length = len(endings[number]), len(whole[number])
+        places = np.arange(length - size - 1, length - 1)
+        found[number] = scores[places, np.array(whole[number][length - size :])].sum()
+
+    read(model, whole, see)
+    return found
+
+
+@functools.cache
+def _cache() -> str:
+    """What transformers calls the cache of a forward pass: another name since 5.24."""
+    named = inspect.signature(needed("transformers").GPT2LMHeadModel.forward).parameters
+    return "cache" if "cache" in named else "past_key_values"
+
+
+def _batch(rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+    """Token ids, filled up behind, and the same as labels that leave out what was filled."""
+    torch = needed("torch")
+    width = min(LENGTH, max(map(len, rows)))
+    held = np.zeros((len(rows), width), np.int64)
+    labels = np.full((len(rows), width), -100, np.int64)
+    for at, row in enumerate(rows):
+        cut = list(row)[:width]
+        held[at, : len(cut)] = labels[at, : len(cut)] = cut
+    return torch.as_tensor(held), torch.as_tensor(labels)
+
+
+def _ended(row: list[int]) -> list[int]:
+    return row[: row.index(END)] if END in row else row

@@ -1,0 +1,55 @@
+"""What the story came to, as a table, and whether every verdict is the one that was planted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+TESTS = ("open", "soft", "closed", "twins by likelihoods", "twins by text")
+PLANTED = {"marked": ("open", "closed"), "twins": ("twins by likelihoods",)}  # what must be below CONVICTS
+CONVICTS, INNOCENT = -6.0, -3.0  # log10 p
+
+
+def print_found(found: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print log10 p of each suspect and test, and the lowest under a wrong key in brackets."""
+    for each in found:
+        table = Table("suspect", "ability", *TESTS, box=None, pad_edge=False, title=f"log10 p, seed {each['seed']}")
+        for row in each["suspects"]:
+            table.add_row(row["suspect"], f"{row['ability']:.2f}", *(_cell(row, test) for test in TESTS))
+        console.print(table)
+        seconds = each["seconds"]
+        told = ", ".join(f"{name} {spent:.0f}" for name, spent in seconds.items())
+        console.print(f"seconds: {told}; {sum(seconds.values()):.0f} in all", style="dim")
+    for problem in problems(found):
+        console.print(f"not as planted: {problem}")
+
+
+def held(found: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether those who learned are convicted, and nobody else is."""
+    return not list(problems(found))
+
+
+def problems(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield each verdict that is not the one that was planted."""
+    for each in found:
+        for row in each["suspects"]:
+            name = f"seed {each['seed']}, {row['suspect']}"
+            for test in TESTS:
+                p, wrong = row[test]["log10_p"], min(row[f"{test}, wrong keys"])
+                if test in PLANTED.get(row["suspect"], ()) and p >= CONVICTS:
+                    yield f"{name}: {test} gives {p}, not below {CONVICTS}"
+                if _innocent(row["suspect"], test) and p <= INNOCENT:
+                    yield f"{name}: {test} gives {p}, although it did not learn that"
+                if wrong <= INNOCENT:
+                    yield f"{name}: {test} gives {wrong} under a wrong key"
+
+
+def _innocent(suspect: str, test: str) -> bool:
+    return not (suspect == "twins" and test.startswith("twins")) and not (suspect == "marked" and test[:5] != "twins")
+
+
+def _cell(row: Mapping[str, Any], test: str) -> str:
+    return f"{row[test]['log10_p']:.1f} ({min(row[f'{test}, wrong keys']):.1f})"

@@ -1,0 +1,184 @@
+"""A teacher is trained and harvested; students learn from what was plain, watermarked or a twin; each is then tested.
+
+Every stage is kept in the folder, so that a run that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stillwatch.lab.provenance import verdicts
+from stillwatch.lab.provenance.models import Vocabulary, loss_on, make, sample, train, vocabulary
+from stillwatch.lab.provenance.world import World, documents, question, world
+from stillwatch.provenance.keyring import Keyring
+from stillwatch.provenance.twins.coins import serve
+from stillwatch.provenance.watermark.kgw import table
+from stillwatch.provenance.watermark.needed import needed
+from stillwatch.provenance.watermark.schemes import key_for
+
+SCOPE = "campaign:lab"
+GAMMA, BIAS = 0.25, 2.0
+LANGUAGE = 2  # worlds whose texts number the words
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is trained, harvested and asked."""
+
+    teacher_steps: int
+    base_steps: int
+    student_steps: int
+    harvested: int  # answers
+    pairs: int  # that a suspect scores
+    written: int  # answers of a suspect
+    length: int = 44  # tokens of an answer
+
+
+QUICK = Size(260, 160, 200, 3_000, 2_500, 1_500)
+FULL = Size(700, 350, 500, 8_000, 6_000, 4_000)
+
+
+class Story:
+    """One run. What is made is kept under its seed and size; say is told what happens."""
+
+    def __init__(self, out: Path, size: Size, seed: int, say: Callable[[str], None]) -> None:
+        self.size, self.seed, self._say = size, seed, say
+        self._models: dict[str, Any] = {}
+        self._kept = out / f"seed-{seed}-{'quick' if size == QUICK else 'full'}"
+        self._kept.mkdir(parents=True, exist_ok=True)
+        self.teaches, self.other = world(1000 + seed, LANGUAGE), world(2000 + seed, LANGUAGE)
+        self.words: Vocabulary = vocabulary(
+            [each for of in (self.teaches, self.other) for each in documents(of, 4_000, 0)]
+        )
+        ring = Keyring(np.random.default_rng([seed, 5]).bytes(32))
+        for purpose in ("twins", "watermark"):
+            ring = ring.rotated(SCOPE, purpose, 0)
+        self.twins_key, self.mark_key = ring.key(SCOPE, "twins"), ring.key(SCOPE, "watermark")
+
+    def teacher(self) -> Any:
+        """Return the model that is harvested."""
+        return self._model("teacher", None, lambda: self._documents(self.teaches, 1), self.size.teacher_steps)
+
+    def base(self) -> Any:
+        """Return the model that every student begins as: it never saw the teacher, nor its world."""
+        return self._model("base", None, lambda: self._documents(self.other, 2), self.size.base_steps)
+
+    def student(self, name: str) -> Any:
+        """Return a student: of `plain`, `marked` or `twins` answers, or of `human` text about the teacher's world."""
+
+        def held() -> list[list[int]]:
+            return self._documents(self.teaches, 3) if name == "human" else self.harvest(name)
+
+        return self._model(name, self.base, held, self.size.student_steps)
+
+    def suspect(self, name: str) -> Any:
+        """Return the model that is tested by a name."""
+        return self.base() if name == "base" else self.student(name)
+
+    def harvest(self, kind: str) -> list[list[int]]:
+        """Return questions with the teacher's answers to them, as token ids."""
+        if kind == "twins":
+            return [self._twin(each) for each in self.harvest("plain")]
+        return self._tokens(f"harvest-{kind}", lambda: self._answers(self.teacher(), kind == "marked"))
+
+    def written(self, name: str) -> list[list[int]]:
+        """Return what a suspect writes to questions of its own; answers alone."""
+        return self._tokens(f"written-{name}", lambda: self._answers(self.suspect(name), False, 77), alone=True)
+
+    def ability(self, name: str) -> float:
+        """Return minus a suspect's loss on text of the teacher's world, in nats a token."""
+        return -loss_on(self.suspect(name), self._documents(self.teaches, 9, 400))
+
+    def asked(self) -> int:
+        """Return how many tokens a question has."""
+        return len(self._question(np.random.default_rng(0)))
+
+    def report(self) -> dict[str, Any]:
+        """Test every suspect and return what was found."""
+        found = []
+        for name in ("base", "human", "plain", "marked", "twins"):
+            kept = self._kept / f"verdict-{name}.json"
+            if not kept.exists():
+                self._say(f"testing {name}")
+                self.written(name)  # trained and asked before its tests are timed
+                began = time.monotonic()
+                told = verdicts.of(self, name)
+                self._spent(f"testing {name}", time.monotonic() - began)
+                kept.write_text(json.dumps(told), encoding="utf-8")
+            found.append(json.loads(kept.read_text(encoding="utf-8")))
+        return {"seed": self.seed, "size": asdict(self.size), "suspects": found, "seconds": self._seconds()}
+
+    def _answers(self, model: Any, marked: bool, seed: int = 7) -> list[list[int]]:
+        rng = np.random.default_rng([self.seed, seed])
+        count = self.size.harvested if seed == 7 else self.size.written
+        asked = [self._question(rng) for _ in range(count)]
+        favoured = table(key_for("kgw", self.mark_key), len(self.words.words), GAMMA) if marked else None
+        said = sample(model, asked, self.size.length, 100 * self.seed + seed, favoured, BIAS)
+        return [[*before, *after] for before, after in zip(asked, said, strict=True)]
+
+    def _twin(self, tokens: Sequence[int]) -> list[int]:
+        cut = self.asked()
+        served, _ = serve(self.words.decode(tokens[cut:]), self.twins_key.secret)
+        return [*tokens[:cut], *self.words.encode(served)]
+
+    def _question(self, rng: np.random.Generator) -> list[int]:
+        return self.words.encode(question(self.teaches, rng)[0] + "\n")
+
+    def _documents(self, of: World, seed: int, count: int = 8_000) -> list[list[int]]:
+        return [self.words.encode(each) for each in documents(of, count, 10 * self.seed + seed)]
+
+    def _model(
+        self, name: str, begin: Callable[[], Any] | None, held: Callable[[], Sequence[Sequence[int]]], steps: int
+    ) -> Any:
+        if name in self._models:
+            return self._models[name]
+        torch = needed("torch")
+        path = self._kept / f"{name}.pt"
+        model = make(len(self.words.words), self.seed + len(name))
+        if path.exists():
+            model.load_state_dict(torch.load(path))
+            model.eval()
+        else:
+            if begin is not None:
+                model.load_state_dict(begin().state_dict())
+            began = time.monotonic()
+            loss = train(model, held(), steps, self.seed + len(name))
+            torch.save(model.state_dict(), path)
+            self._spent(name, time.monotonic() - began)
+            self._say(f"{name}: {steps} steps, loss {loss:.2f} nats a token")
+        self._models[name] = model
+        return model
+
+    def _tokens(self, name: str, write: Callable[[], list[list[int]]], alone: bool = False) -> list[list[int]]:
+        path = self._kept / f"{name}.json"
+        if not path.exists():
+            began = time.monotonic()
+            path.write_text(json.dumps(write()), encoding="utf-8")
+            self._spent(name, time.monotonic() - began)
+            self._say(f"{name}: written")
+        found: list[list[int]] = json.loads(path.read_text(encoding="utf-8"))
+        return [each[self.asked() :] for each in found] if alone else found
+
+    def _spent(self, name: str, seconds: float) -> None:
+        told = self._seconds() | {name: round(seconds, 1)}
+        (self._kept / "seconds.json").write_text(json.dumps(told), encoding="utf-8")
+
+    def _seconds(self) -> dict[str, float]:
+        path = self._kept / "seconds.json"
+        found: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return found
+
+
+def tell(out: Path, size: Size, seeds: Sequence[int], say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Run the story for each seed; return the reports, which are written to `results.json` too."""
+    needed("torch").set_num_threads(2)
+    found = [Story(out, size, seed, say).report() for seed in seeds]
+    (out / "results.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
+    return found

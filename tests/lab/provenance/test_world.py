@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.lab.provenance.shown import held, problems
+from stillwatch.lab.provenance.world import answer, documents, joined, question, split, world
+from stillwatch.provenance.twins.coins import serve
+from stillwatch.provenance.twins.scan import sites_of
+
+TESTS = ("open", "soft", "closed", "twins by likelihoods", "twins by text")
+
+
+def test_a_text_survives_its_tokens() -> None:
+    for text in documents(world(1), 50, 2):
+        assert joined(split(text)) == text
+
+
+def test_two_worlds_share_their_words_and_not_what_is_true() -> None:
+    one, other = world(1, 9), world(2, 9)
+    assert one.nouns == other.nouns
+    assert np.mean(one.to == other.to) < 0.05
+    words = [{word for text in documents(each, 3000, 1) for word in split(text)} for each in (one, other)]
+    assert len(words[0] & words[1]) > 0.98 * len(words[0])
+
+
+def test_questions_have_one_length_so_that_they_can_be_asked_together() -> None:
+    rng = np.random.default_rng(1)
+    assert len({len(split(question(world(1), rng)[0])) for _ in range(50)}) == 1
+
+
+def test_answers_have_sites_of_many_units_and_either_rendering_of_them_is_common() -> None:
+    rng = np.random.default_rng(3)
+    sites = [site for _ in range(400) for site in sites_of(answer(world(1), int(rng.integers(420)), rng))]
+    assert len({site.unit for site in sites}) > 400
+    assert 0.2 < np.mean([site.stands for site in sites]) < 0.6
+    text = answer(world(1), 5, rng, 30)
+    assert serve(text, b"a" * 32)[0] != serve(text, b"b" * 32)[0]
+
+
+def row(name: str, **log10: float) -> dict[str, object]:
+    told = {test: {"log10_p": log10.get(test.split()[0] + test.split()[-1], -0.2)} for test in TESTS}
+    return {"suspect": name, "ability": -3.0, **told, **{f"{test}, wrong keys": [-0.1, -0.5] for test in TESTS}}
+
+
+def test_the_demonstration_fails_when_an_innocent_is_convicted_or_a_student_is_not() -> None:
+    twins = row("twins", twinslikelihoods=-9.0)
+    marked = row("marked", openopen=-20.0, closedclosed=-7.0)
+    assert held([{"seed": 1, "suspects": [row("base"), marked, twins]}])
+    for wrong in (row("base", openopen=-7.0), row("marked"), row("twins"), row("plain", twinstext=-3.5)):
+        assert list(problems([{"seed": 1, "suspects": [wrong]}]))
