@@ -27,12 +27,12 @@ from stillwatch.apps.corroborate.command import corroborate_app
 from stillwatch.apps.feeds.command import app as feeds_app
 from stillwatch.apps.gateway.command import gateway
 from stillwatch.apps.integrity import answer_keys_command
-from stillwatch.apps.integrity.verify_command import verify_answer
 from stillwatch.apps.integrity.commands import add_commands as add_integrity_commands
+from stillwatch.apps.integrity.verify_command import verify_answer
 from stillwatch.apps.policy import command as policy_commands
+from stillwatch.apps.provenance import command as provenance_commands
 from stillwatch.apps.share.command import app as share_app
 from stillwatch.apps.taxii.command import group as taxii
-from stillwatch.apps.provenance import command as provenance_commands
 from stillwatch.model import InputRefused, StillwatchError, UsageError, VerdictKind
 
 FOUND, MISUSE, REFUSED, DEFECT = 1, 2, 3, 70
