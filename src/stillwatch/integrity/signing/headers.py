@@ -80,7 +80,7 @@ def check_head(response: Any, keys: PublicKeys, body: bytes | None) -> list[str]
     try:
         found = verifier.verify(response, expect_tag=TAG, require_components=("@status", '"@path";req'), body=body)
     except HTTPMessageSignaturesException as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error) or "the signature does not hold for the head") from None
     return sorted(found[0].covered_components)
 
 
