@@ -1,7 +1,7 @@
 """The direct hop: RFC 9421 signs status, type, digest (RFC 9530) and the request's method and path.
 
-http-message-signatures checks them, and a test holds that it believes what is signed here. Its own signing takes several
-times as long, for it parses each field again. A stream has no digest: its head is gone before its end is known.
+http-message-signatures checks them, and a test holds that it believes what is signed here. Its own signing takes
+several times as long, for it parses each field again. A stream has no digest: its head is gone before its end is known.
 """
 
 from __future__ import annotations
