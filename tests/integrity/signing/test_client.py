@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import openai
@@ -47,7 +47,7 @@ class Reseller:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Reseller]]:
     keys = tmp_path_factory.mktemp("keys") / "keys.json"
     write_ring(new_ring("api.example.com", NOON), keys, new=True)
-    reseller = Reseller(SigningMiddleware(MockUpstream(usual="events=6,tool,thinking"), keys=keys))
+    reseller = Reseller(SigningMiddleware(cast(Any, MockUpstream(usual="events=6,tool,thinking")), keys=keys))
     with served(reseller) as url:
         yield url, reseller
 

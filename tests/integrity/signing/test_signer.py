@@ -131,7 +131,7 @@ def test_a_chat_that_never_says_why_it_ends_is_signed_before_its_end() -> None:
 def test_a_stream_passes_unsigned_when_no_key_may_sign_any_more() -> None:
     clock = [NOW]
     signer = make_signer(NOW)
-    signer._now = lambda: clock[0] * 1_000_000  # type: ignore[method-assign]
+    signer._now = lambda: clock[0] * 1_000_000
     signer.replace(rotate(signer.ring, NOW, 10**9, -(10**9) + 60))
     failed: list[StillwatchError] = []
     stream = SigningStream(QUESTION, signer, failed=failed.append)

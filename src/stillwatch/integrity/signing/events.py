@@ -81,7 +81,11 @@ def _delta(at: int, delta: Json, said: Said) -> None:
 def _messages(event: Json, said: Said) -> bool:
     kind = event.get("type")
     if kind == "content_block_delta":
-        _block_delta(number(event.get("index")), inner(event, "delta"), said)
+        delta = inner(event, "delta")
+        if delta.get("type") == "text_delta" and type(delta.get("text")) is str:  # most of them
+            said.add(f"text/{number(event.get('index'))}", delta["text"])
+        else:
+            _block_delta(number(event.get("index")), delta, said)
     elif kind == "content_block_start":
         read_block(number(event.get("index")), inner(event, "content_block"), said)
     elif kind == "message_start":

@@ -1,6 +1,6 @@
 """The direct hop: RFC 9421 signs status, type, digest (RFC 9530) and the request's method and path.
 
-http-message-signatures checks them, and made the text that is signed here, once: a test compares. Its own signing takes
+http-message-signatures checks them, and a test holds that it believes what is signed here. Its own signing takes
 several times as long, for it parses each field again. A stream has no digest: its head is gone before its end is known.
 """
 
@@ -80,7 +80,7 @@ def check_head(response: Any, keys: PublicKeys, body: bytes | None) -> list[str]
     try:
         found = verifier.verify(response, expect_tag=TAG, require_components=("@status", '"@path";req'), body=body)
     except HTTPMessageSignaturesException as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error) or "the signature does not hold for the head") from None
     return sorted(found[0].covered_components)
 
 

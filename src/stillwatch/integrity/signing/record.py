@@ -87,7 +87,7 @@ def finish_of(said: Said) -> list[str]:
     return [said.finish[at] for at in sorted(said.finish)]
 
 
-def place_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
+def place_of(told: dict[str, Any]) -> dict[str, Any]:
     """Return where in an answer or an event the receipt stands, or would.
 
     In a chunk of a chat that is `delta.provider_specific_fields`: all that LiteLLM passes on of what it does not know.

@@ -43,14 +43,10 @@ class Events:
 
 def data_of(event: bytes) -> bytes:
     """Return the data of an event; of most it is one line."""
-    if event.startswith(b"data:"):
-        line = event[5:].strip()
-        if b"\n" not in line and b"\r" not in line:
-            return line
-    elif event.startswith(b"event:"):
-        at = event.find(b"\ndata:")
-        line = event[at + 6 :].strip()
-        if at > 0 and b"\n" not in line and b"\r" not in line:
+    at = 0 if event.startswith(b"data:") else event.find(b"\ndata:") + 1 if event.startswith(b"event:") else -1
+    if at >= 0:
+        line = event[at + 5 :].strip()
+        if b"\n" not in line and b"\r" not in line and event.startswith(b"data:", at):
             return line
     return b"\n".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
 

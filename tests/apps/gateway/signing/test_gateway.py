@@ -104,7 +104,7 @@ def test_the_head_is_signed_for_who_calls_directly_and_binds_the_request(gateway
     with pytest.raises(ValueError, match=r"[Dd]igest"):
         check_head(head, keys, body.replace(b"sum", b"all"))
     head.request.headers["content-digest"] = content_digest(b"another request")
-    with pytest.raises(ValueError, match=r"nvalid|fail"):
+    with pytest.raises(ValueError, match="does not hold"):
         check_head(head, keys, body)
     streamed, _ = post(gateway.url, "/v1/chat/completions", ASKED | {"stream": True})
     assert '"@status"' in check_head(streamed, keys, None)

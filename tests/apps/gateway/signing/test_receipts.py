@@ -7,15 +7,18 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from typer.testing import CliRunner
 
 from stillwatch.apps.cli import app
+from stillwatch.apps.gateway import wiring
+from stillwatch.apps.gateway.places import Places
 from stillwatch.apps.gateway.settings import load_config
 from stillwatch.apps.gateway.signing.receipts import LEFT_BEHIND, Receipts, enter_waiting
-from stillwatch.apps.gateway.wiring import build_parts, program
 from stillwatch.integrity.signing.keys import new_ring, write_ring
 from stillwatch.integrity.signing.received import receive
 from stillwatch.integrity.signing.record import Receipt
@@ -121,16 +124,21 @@ def test_an_outsider_verifies_the_answer_and_that_its_receipt_is_in_the_ledger(s
     assert json.loads(bad.stdout)[0]["result"] == "not-in-ledger"
 
 
-def test_the_gateway_is_wired_to_sign_only_where_it_is_told_to(tmp_path: Path) -> None:
+def test_the_gateway_is_wired_to_sign_only_where_it_is_told_to(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_ring(new_ring("api.example.com", int(time.time()) - 60), tmp_path / "keys.json", new=True)
-    config = load_config(write_config(tmp_path, "http://127.0.0.1:9"))
-    assert "receipts" not in [each.name for each in program(config).background]
+    plain = load_config(write_config(tmp_path, "http://127.0.0.1:9"))
     told = load_config(write_config(tmp_path, "http://127.0.0.1:9", '[signing]\nkeys = "keys.json"'))
-    assert "receipts" in [each.name for each in program(told).background]
-    parts = build_parts(told)
-    try:
-        assert parts.signing is not None
-        assert parts.checks["answer keys"]() == ""
-        assert "answer keys" in [each.name for each in parts.watched]
-    finally:
-        parts.close()
+    assert "receipts" not in [each.name for each in wiring.program(plain).background]
+    assert "receipts" in [each.name for each in wiring.program(told).background]
+    monkeypatch.setattr(wiring, "watched_metrics", MagicMock())
+    for config, signs in ((plain, False), (told, True)):
+        with ExitStack() as stack:
+            deciding = MagicMock(places=Places.of(config), store=store, stack=stack)
+            monkeypatch.setattr(wiring, "build_deciding", lambda config, clock, made=deciding: made)
+            parts = wiring.build_parts(config)
+            assert (parts.signing is not None) == signs
+            assert ("answer keys" in parts.checks) == signs
+            assert ("answer keys" in [each.name for each in parts.watched]) == signs
+            assert not signs or parts.checks["answer keys"]() == ""
