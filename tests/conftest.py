@@ -23,6 +23,14 @@ def small_traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_run(small_traffic: Path) -> Any:
+    """What `detect` makes of that log by default: for tests that look at a run and leave it as it is."""
+    import stillwatch as sw
+
+    return sw.detect(*(small_traffic / name for name in ("exchanges.parquet", "accounts.parquet", "licences.csv")))
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of an empty database of a real PostgreSQL server, without its password, which stands in PGPASSWORD."""
     from tests.postgres import PASSWORD, server

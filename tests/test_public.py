@@ -72,10 +72,9 @@ def test_the_import_loads_no_engine() -> None:
 
 
 @pytest.fixture(scope="module")
-def from_paths(small_traffic: Path) -> sw.Run:
+def from_paths(small_run: sw.Run) -> sw.Run:
     """The run that every other kind of input must repeat."""
-    names = ("exchanges.parquet", "accounts.parquet", "licences.csv")
-    return sw.detect(*(small_traffic / name for name in names))
+    return small_run
 
 
 @pytest.mark.slow

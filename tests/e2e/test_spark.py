@@ -62,12 +62,11 @@ spark.stop()
 
 
 @pytest.fixture(scope="module")
-def expected(small_traffic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = sw.detect(*(small_traffic / name for name in SOURCES))
-    assert run.campaigns.num_rows > 3
-    assert run.flagged.num_rows > 1_000
+def expected(small_run: sw.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert small_run.campaigns.num_rows > 3
+    assert small_run.flagged.num_rows > 1_000
     out = tmp_path_factory.mktemp("duckdb") / "out"
-    sw.write_run(run, out)
+    sw.write_run(small_run, out)
     return out
 
 

@@ -39,13 +39,12 @@ def share(*words: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def place(small_traffic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(small_traffic: Path, small_run: sw.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run, what was gathered from its log, and terms."""
     folder = tmp_path_factory.mktemp("share")
     log, accounts, licences = (str(small_traffic / name) for name in
                                ("exchanges.parquet", "accounts.parquet", "licences.csv"))  # fmt: skip
-    run = sw.detect(log, accounts, licences)
-    sw.write_run(run, folder / "run")
+    sw.write_run(small_run, folder / "run")
     (folder / "terms.toml").write_text(TERMS, encoding="utf-8")
     share("gather", log, "--run", folder / "run", "--accounts", accounts, "--licences", licences,
           "--out", folder / "gathered.json")  # fmt: skip
