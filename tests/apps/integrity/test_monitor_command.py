@@ -150,7 +150,7 @@ def test_a_kill_in_the_middle_of_a_round_leaves_the_state_as_it_was_before(tmp_p
 
     def behave(asked: dict[str, Any], chance: random.Random) -> dict[str, Any]:
         if stuck[0]:
-            time.sleep(0.4)
+            time.sleep(0.1)
         return plain(asked, chance)
 
     with endpoint(behave) as served:
