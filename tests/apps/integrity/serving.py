@@ -68,7 +68,10 @@ def endpoint(behave: Behaviour, seed: int = 1) -> Iterator[Served]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64  # or a client that asks much at once waits a second for its connection
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = False
     served = Served(f"http://127.0.0.1:{server.server_port}/v1", behave, chance=random.Random(seed))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))

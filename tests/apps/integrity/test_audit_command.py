@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,23 @@ def prompts(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def recorded(prompts: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "reference.ndjson"
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first model answered, recorded once."""
+    folder = tmp_path_factory.mktemp("recording")
+    (folder / "prompts.jsonl").write_text(PROMPTS, encoding="utf-8")
+    path = folder / "reference.ndjson"
     with endpoint(speaks(1)) as served:
-        done = run(served.url, "--model", "m", "--record", path, "--prompts", prompts, "--answers", "12")
+        more = ("--prompts", folder / "prompts.jsonl", "--answers", "12")
+        done = run(served.url, "--model", "m", "--record", path, *more)
     assert done.exit_code == 0, done.output
     return path
+
+
+@pytest.fixture
+def recorded(recording: Path, tmp_path: Path) -> Path:
+    """A copy, which a test may change."""
+    return Path(shutil.copy(recording, tmp_path / "reference.ndjson"))
 
 
 def audit(served: Served, reference: Path, *more: str) -> tuple[int, dict[str, Any]]:

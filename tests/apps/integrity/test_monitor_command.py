@@ -35,6 +35,7 @@ PROMPTS += [
      "expect": {"name": "look_up_order", "arguments": {"order_number": f"{at}-QX"}}}
     for at in range(2)
 ]  # fmt: skip
+FEW = 'channels = ["wording", "tokens"]'  # without jsonschema, whose import takes longer than all else of a child
 POLICY = """
 hosts = ["example.com"]
 [tools.look_up_order]
@@ -150,11 +151,11 @@ def test_a_kill_in_the_middle_of_a_round_leaves_the_state_as_it_was_before(tmp_p
 
     def behave(asked: dict[str, Any], chance: random.Random) -> dict[str, Any]:
         if stuck[0]:
-            time.sleep(0.4)
+            time.sleep(0.1)
         return plain(asked, chance)
 
     with endpoint(behave) as served:
-        path = config(tmp_path, served)
+        path = config(tmp_path, served, channels=FEW)
         _, before = round_of(path)
         stuck[0], asked = True, len(served.asked)
         words = [sys.executable, "-m", "stillwatch.apps.cli", "monitor-endpoint", str(path), "--once"]
@@ -233,7 +234,7 @@ def test_a_schedule_may_be_told_in_words(tmp_path: Path) -> None:
 
 def test_it_runs_until_it_is_told_to_stop_and_serves_metrics(tmp_path: Path) -> None:
     with endpoint(speaks(1)) as served:
-        path = config(tmp_path, served)
+        path = config(tmp_path, served, channels=FEW)
         path.write_text(path.read_text() + '[prometheus]\nlisten = "127.0.0.1:0"\n')
         words = [sys.executable, "-m", "stillwatch.apps.cli", "monitor-endpoint", str(path), "--json"]
         child = subprocess.Popen(words, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -123,7 +123,7 @@ class MonitorState:
             " ORDER BY rowid",
             (endpoint,),
         )
-        return [Round(*row[:6], json.loads(row[6])) for row in rows]
+        return [Round(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6])) for row in rows]
 
     def refuse(self, endpoint: str, at: str, attack: str) -> None:
         """Count a tool call that the policy refused."""
