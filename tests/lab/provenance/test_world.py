@@ -44,7 +44,7 @@ def row(name: str, **log10: float) -> dict[str, object]:
 
 def test_the_demonstration_fails_when_an_innocent_is_convicted_or_a_student_is_not() -> None:
     twins = row("twins", twinslikelihoods=-9.0)
-    marked = row("marked", openopen=-20.0, closedclosed=-7.0)
+    marked = row("marked", openopen=-20.0)
     assert held([{"seed": 1, "suspects": [row("base"), marked, twins]}])
     for wrong in (row("base", openopen=-7.0), row("marked"), row("twins"), row("plain", twinstext=-3.5)):
         assert list(problems([{"seed": 1, "suspects": [wrong]}]))
