@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 TESTS = ("open", "soft", "closed", "twins by likelihoods", "twins by text")
-PLANTED = {"marked": ("open", "closed"), "twins": ("twins by likelihoods",)}  # what must be below CONVICTS
+PLANTED = {"marked": ("open",), "twins": ("twins by likelihoods",)}  # what must be below CONVICTS; text alone need not
 CONVICTS, INNOCENT = -6.0, -3.0  # log10 p
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,17 +32,18 @@ def of(story: Story, name: str) -> dict[str, Any]:
         found[f"{reach}, wrong keys"] = [_told(test(each))["log10_p"] for each in _wrong("kgw")]
     scores, texts = _scores(story, name), [story.words.decode(each) for each in story.written(name)]
     random = random_keys(LEAST_KEYS, 11)
-    for kind, of_key in {
+    tests: dict[str, Callable[[MarkKey], TwinsReport]] = {
         "twins by likelihoods": lambda key: sign_test(scores, key, random),
         "twins by text": lambda key: completion_test(texts, key, random),
-    }.items():
+    }
+    for kind, of_key in tests.items():
         found[kind] = _told(of_key(story.twins_key))
         wrong = [MarkKey(story.twins_key.term, each) for each in random_keys(WRONG, 12)]
         found[f"{kind}, wrong keys"] = [_told(of_key(each))["log10_p"] for each in wrong]
     return found
 
 
-def _marks(story: Story, name: str) -> dict[str, Any]:
+def _marks(story: Story, name: str) -> dict[str, Callable[[Any], Report]]:
     size = len(story.words.words)
     under = functools.cache(schemes.under("kgw", size))
     random = schemes.random_for("kgw", random_keys(LEAST_KEYS, 11))

@@ -31,7 +31,7 @@ def count(pairs: Pairs, mark: Mark) -> Count:
 
 def text_pairs(texts: Sequence[Array], width: int, prompts: Sequence[Array] = ()) -> Pairs:
     """Return the distinct pairs of texts, each without the pairs of its own prompt. Texts are (n,) token ids."""
-    told = list(prompts) or [None] * len(texts)
+    told: list[Array | None] = list(prompts) if len(prompts) else [None] * len(texts)
     if len(told) != len(texts):
         raise ValueError(f"{len(told)} prompts for {len(texts)} texts")
     found = [

@@ -5,7 +5,7 @@ transformers' `lefthash` takes one token of context whatever `context_width` say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ class Kgw:
         self.gamma, self._vocabulary, self._key = gamma, vocabulary, key
         processor = needed("transformers.generation.logits_process").WatermarkLogitsProcessor
         self._lists = processor(vocabulary, "cpu", greenlist_ratio=gamma, hashing_key=key, seeding_scheme="lefthash")
-        self._as_tensor = lambda token: torch.tensor([token])
+        self._as_tensor: Callable[[int], Any] = lambda token: torch.tensor([token])
         self._kept: dict[int, Array] = {}
 
     def green(self, previous: int) -> Array:

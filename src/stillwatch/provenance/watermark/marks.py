@@ -17,8 +17,13 @@ PERSON = b"stillwatch-mark1"
 class Mark(Protocol):
     """A scheme under one key. `width` tokens of context decide; a share `gamma` of all tokens is favoured."""
 
-    gamma: float
-    width: int
+    @property
+    def gamma(self) -> float:
+        """Share of tokens that is favoured."""
+
+    @property
+    def width(self) -> int:
+        """Tokens of context that decide."""
 
     def favoured(self, contexts: Array, tokens: Array) -> Array:
         """Return which tokens are favoured behind their contexts: (n, width) and (n,) whole numbers to (n,) bool."""

@@ -75,7 +75,7 @@ def read_keys(path: str | Path) -> dict[str, bytes]:
 @functools.cache
 def processor() -> type[Any]:
     """Return the class that vLLM loads. Raises MissingDependency without vLLM."""
-    base = needed("vllm.v1.sample.logits_processor").LogitsProcessor
+    base: Any = needed("vllm.v1.sample.logits_processor").LogitsProcessor
 
     class Marking(base):
         """Adds a bias to favoured tokens of marked requests."""
