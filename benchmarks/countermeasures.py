@@ -31,8 +31,7 @@ SERVED: dict[str, Callable[[str], str]] = {
     "drop-reasoning": lambda trace: trace[:0],
 }
 EFFECTS = {
-    "nothing, handles not bound": Effect(),
-    "nothing, handles bound": Effect(),
+    "handles bound, nothing else": Effect(),
     "summarise-reasoning": Effect(reasoning="summary"),
     "reformulate-reasoning": Effect(reasoning="reformulated"),
     "round-logprobs": Effect(logprob_decimals=2, logprob_top=1),
@@ -118,12 +117,13 @@ def replays(count: int) -> None:
     handles = Handles(b"a secret of the deployment", Rules(True, True, "refuse", 0))
     print(f"\nshare of {count:,} handles accepted, without and with [handles]")
     said = [f"Question {number}: how many pens are in {number} boxes of seven?" for number in range(count)]
-    own, context = Who("alice", "", 1), "<context>It is Monday, and three files are open.</context> "
+    own, context = Who("alice", "", 1), "<context>It is Monday, and three files are open.</context>"
     seals = [handles.sealing(NONE, _asked(each), "messages", own).seal("c2ln", None) for each in said]
     shifted = said[1:] + said[:1]
     rows = {
         "the same account, the conversation goes on": (own, said),
-        "the same, its client adds a context in front": (own, [context + each for each in said]),
+        "the same, its client adds a line in front": (own, [f"{context}\n{each}" for each in said]),
+        "the same, its client adds words to the line": (own, [f"{context} {each}" for each in said]),
         "the same, its client rewrote the only question": (own, ["A summary of what was said"] * count),
         "the same account, another conversation": (own, shifted),
         "another account, the same conversation": (Who("bob", "", 1), said),
@@ -158,8 +158,7 @@ def latencies(seed: int) -> None:
         f"\nµs of CPU, median of {ROUNDS} rounds: a JSON answer of {len(body):,} bytes, and an event of {len(events):,}"
     )
     for name, effect in EFFECTS.items():
-        binds = name != "nothing, handles not bound"
-        handles = Handles(b"a secret of the deployment", Rules(binds, True))
+        handles = Handles(b"a secret of the deployment", Rules(True, True))
 
         def sealing(handles: Handles = handles) -> Sealing:
             return handles.sealing(NONE, _asked("Why?"), "messages", Who("alice", "", 1))
