@@ -52,7 +52,7 @@ def adapted(served: str, lessons: Sequence[Lesson]) -> list[Lesson]:
 def students(seeds: Sequence[int], sizes: Sequence[int], held: int) -> None:
     """Print how many held-out tasks students solve that learned from what each countermeasure serves."""
     print(f"share of {held} held-out tasks of 2 to 6 steps solved: mean (least to most) of {len(seeds)} seeds")
-    print(f"{'harvest':>8}  {'served':<24}{'passive':>22}{'adaptive':>22}{'lessons it keeps':>18}")
+    print(f"{'harvest':>8}  {'served':<24}{'passive':>24}{'adaptive':>24}{'lessons it keeps':>18}")
     for size in sizes:
         for served, serve in SERVED.items():
             passive, adaptive, kept = [], [], []
@@ -65,7 +65,7 @@ def students(seeds: Sequence[int], sizes: Sequence[int], held: int) -> None:
                 adaptive.append(accuracy(Student().learn(better), tests))
                 kept.append(len(better))
             print(
-                f"{size:>8,}  {served:<24}{_spread(passive):>22}{_spread(adaptive):>22}{statistics.mean(kept):>18,.0f}"
+                f"{size:>8,}  {served:<24}{_spread(passive):>24}{_spread(adaptive):>24}{statistics.mean(kept):>18,.0f}"
             )
 
 
