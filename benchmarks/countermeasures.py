@@ -31,8 +31,7 @@ SERVED: dict[str, Callable[[str], str]] = {
     "drop-reasoning": lambda trace: trace[:0],
 }
 EFFECTS = {
-    "nothing, handles not bound": Effect(),
-    "nothing, handles bound": Effect(),
+    "handles bound, nothing else": Effect(),
     "summarise-reasoning": Effect(reasoning="summary"),
     "reformulate-reasoning": Effect(reasoning="reformulated"),
     "round-logprobs": Effect(logprob_decimals=2, logprob_top=1),
@@ -53,7 +52,7 @@ def adapted(served: str, lessons: Sequence[Lesson]) -> list[Lesson]:
 def students(seeds: Sequence[int], sizes: Sequence[int], held: int) -> None:
     """Print how many held-out tasks students solve that learned from what each countermeasure serves."""
     print(f"share of {held} held-out tasks of 2 to 6 steps solved: mean (least to most) of {len(seeds)} seeds")
-    print(f"{'harvest':>8}  {'served':<24}{'passive':>22}{'adaptive':>22}{'lessons it keeps':>18}")
+    print(f"{'harvest':>8}  {'served':<24}{'passive':>24}{'adaptive':>24}{'lessons it keeps':>18}")
     for size in sizes:
         for served, serve in SERVED.items():
             passive, adaptive, kept = [], [], []
@@ -66,7 +65,7 @@ def students(seeds: Sequence[int], sizes: Sequence[int], held: int) -> None:
                 adaptive.append(accuracy(Student().learn(better), tests))
                 kept.append(len(better))
             print(
-                f"{size:>8,}  {served:<24}{_spread(passive):>22}{_spread(adaptive):>22}{statistics.mean(kept):>18,.0f}"
+                f"{size:>8,}  {served:<24}{_spread(passive):>24}{_spread(adaptive):>24}{statistics.mean(kept):>18,.0f}"
             )
 
 
@@ -118,12 +117,13 @@ def replays(count: int) -> None:
     handles = Handles(b"a secret of the deployment", Rules(True, True, "refuse", 0))
     print(f"\nshare of {count:,} handles accepted, without and with [handles]")
     said = [f"Question {number}: how many pens are in {number} boxes of seven?" for number in range(count)]
-    own, context = Who("alice", "", 1), "<context>It is Monday, and three files are open.</context> "
+    own, context = Who("alice", "", 1), "<context>It is Monday, and three files are open.</context>"
     seals = [handles.sealing(NONE, _asked(each), "messages", own).seal("c2ln", None) for each in said]
     shifted = said[1:] + said[:1]
     rows = {
         "the same account, the conversation goes on": (own, said),
-        "the same, its client adds a context in front": (own, [context + each for each in said]),
+        "the same, its client adds a line in front": (own, [f"{context}\n{each}" for each in said]),
+        "the same, its client adds words to the line": (own, [f"{context} {each}" for each in said]),
         "the same, its client rewrote the only question": (own, ["A summary of what was said"] * count),
         "the same account, another conversation": (own, shifted),
         "another account, the same conversation": (Who("bob", "", 1), said),
@@ -158,8 +158,7 @@ def latencies(seed: int) -> None:
         f"\nµs of CPU, median of {ROUNDS} rounds: a JSON answer of {len(body):,} bytes, and an event of {len(events):,}"
     )
     for name, effect in EFFECTS.items():
-        binds = name != "nothing, handles not bound"
-        handles = Handles(b"a secret of the deployment", Rules(binds, True))
+        handles = Handles(b"a secret of the deployment", Rules(True, True))
 
         def sealing(handles: Handles = handles) -> Sealing:
             return handles.sealing(NONE, _asked("Why?"), "messages", Who("alice", "", 1))

@@ -137,7 +137,7 @@ def asked(clients: Clients, endpoint: Endpoint) -> tuple[str, str]:
     if endpoint is RESPONSES:
         return _of_response(clients.gpt.responses.create(**ASKED[RESPONSES]))
     message = clients.gpt.chat.completions.create(**ASKED[CHAT]).choices[0].message
-    return message.reasoning_content, message.content or ""  # type: ignore[attr-defined]
+    return message.reasoning_content, message.content or ""
 
 
 def _of_message(told: Any) -> tuple[str, str]:
@@ -177,7 +177,9 @@ def test_log_probabilities_lie_on_the_grid_with_one_alternative(endpoint: Endpoi
 
 def test_log_probabilities_that_spell_the_reasoning_out_go_with_it() -> None:
     answer = whole(CHAT)
-    spelt = [{"token": each, "logprob": -1.0, "bytes": None, "top_logprobs": []} for each in TRACE.split()]
+    spelt: list[dict[str, Any]] = [
+        {"token": each, "logprob": -1.0, "bytes": None, "top_logprobs": []} for each in TRACE.split()
+    ]
     answer["choices"][0]["logprobs"]["content"] = spelt
     told = json.loads(alter_answer(json.dumps(answer).encode(), steps_for(SUMMARY)))
     assert told["choices"][0]["logprobs"] is None

@@ -133,7 +133,7 @@ def test_in_another_conversation_it_fails_and_is_said_to_be_of_another(stack: Sc
 
 def test_what_clients_add_to_a_turn_does_not_make_it_another_conversation(stack: Scripted) -> None:
     question = "How many pens are there in twelve boxes of seven, with five loose ones? " * 4
-    asked = [{"role": "user", "content": f"<reminder>Today is Monday.</reminder> {question}"}]
+    asked = [{"role": "user", "content": f"<reminder>Today is Monday.</reminder>\n{question}"}]
     answer = json.loads(told(stack, MESSAGES, messages=asked))
     more = follow_up(MESSAGES, answer, question)
     told(stack, MESSAGES, **more)

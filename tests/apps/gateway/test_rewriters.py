@@ -71,8 +71,11 @@ def test_what_says_only_that_somebody_thinks_goes(gone: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(text=words)
 def test_no_figure_is_lost_or_made_up_in_reformulating(text: str) -> None:
-    count = lambda each: sorted(letter for letter in each if letter.isdigit() or letter == "=")  # noqa: E731
-    assert count(reformulate(text)) == count(text)
+    assert figures(reformulate(text)) == figures(text)
+
+
+def figures(text: str) -> list[str]:
+    return sorted(letter for letter in text if letter.isdigit() or letter == "=")
 
 
 def test_a_function_of_the_deployment_takes_the_place_of_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:

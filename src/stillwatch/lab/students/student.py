@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stillwatch.lab.students.tasks import Lesson, Task
@@ -87,7 +87,7 @@ class Student:
 
     def _likeliest(self, written: _Written) -> str:
         for context in written.contexts():
-            found = self._acts.get(context, {})
+            found: Mapping[str, int] = self._acts.get(context, {})
             acts = [act for act in sorted(found) if written.can(act)]
             if acts:
                 return max(acts, key=found.__getitem__)

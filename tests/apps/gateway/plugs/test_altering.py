@@ -9,7 +9,8 @@ import pytest
 
 from stillwatch.actions.decision import ALLOWED, ActionKind, Decision, Effect
 from stillwatch.actions.refusal import headers
-from stillwatch.apps.gateway.apis.dropping import DroppingStream, Edit, drop_from_answer
+from stillwatch.apps.gateway.apis.altering import Events
+from stillwatch.apps.gateway.apis.dropping import Dropping, DroppingStream, drop_from_answer
 from stillwatch.apps.gateway.apis.lowering import lowered
 from stillwatch.apps.gateway.apis.reading import outcome_of
 from tests.apps.gateway.plugs.serving import THOUGHT, answer, events
@@ -89,9 +90,10 @@ def test_events_may_be_objects_of_a_library() -> None:
         def __init__(self, **values: Any) -> None:
             self.__dict__ |= values
 
-    edit = Edit(REASONING)
-    assert edit(Event(type="response.output_item.added", output_index=0, item=Event(type="reasoning"))) is None
-    assert edit(Event(type="response.output_item.added", output_index=1, item=Event(type="message"))).output_index == 0
+    edit = Events((Dropping(REASONING),))
+    assert edit(Event(type="response.output_item.added", output_index=0, item=Event(type="reasoning"))) == []
+    (kept,) = edit(Event(type="response.output_item.added", output_index=1, item=Event(type="message")))
+    assert kept.output_index == 0
 
 
 def test_a_thought_in_the_field_of_other_servers_is_left_out_of_a_delta() -> None:

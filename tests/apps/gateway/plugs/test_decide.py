@@ -72,7 +72,8 @@ def test_a_shadow_decision_says_what_would_have_been(served: Served) -> None:
     said = served.decide(account_id="watched")
     assert (said["action"], said["refused"], said["status"]) == ("observe", False, 200)
     assert said["would"] == {"refused": True, "status": 403, "retry_after": None, "max_output_tokens": None,
-                             "drop": [], "announce": True}  # fmt: skip
+                             "drop": [], "announce": True, "reasoning": "", "logprob_decimals": None,
+                             "logprob_top": None}  # fmt: skip
     assert "problem" not in said
 
 

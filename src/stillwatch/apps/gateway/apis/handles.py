@@ -120,10 +120,10 @@ class Handles:
         tag = self._sealer.tag
         return Place(tag("account", who.account), tag("organisation", who.organisation), turns)
 
-    def turns_of(self, asked: Mapping[str, Any], endpoint: str, ends: bool = False) -> frozenset[bytes]:
-        """Return what a request's turns are known by; with `ends` of its first and its last alone."""
+    def turns_of(self, asked: Mapping[str, Any], endpoint: str, given: bool = False) -> frozenset[bytes]:
+        """Return what a request's turns are known by; with `given` its first and its last, as they go into a seal."""
         said = _user_turns(asked.get(CONVERSES.get(endpoint, "")))
-        return self._sealer.turns([*said[:1], *said[-1:]] if ends else said)
+        return self._sealer.turns([*said[:1], *said[-1:]] if given else said, given)
 
     def sealed(self, place: Place, handle: str, texts: list[str] | None) -> str:
         """Return a handle sealed for a place."""
@@ -152,7 +152,7 @@ class Sealing:
         if handle in self._sent:
             return self._sent[handle].removeprefix("resp_")
         if self._place is None:
-            turns = self._handles.turns_of(self._asked, self._endpoint, ends=True)
+            turns = self._handles.turns_of(self._asked, self._endpoint, given=True)
             both = sorted(self._earlier)[: MOST_TURNS - len(turns)]
             self._place = self._handles.place(self._who, turns | frozenset(both))
         return self._handles.sealed(self._place, handle, texts)

@@ -17,6 +17,7 @@ from stillwatch.apps.gateway.apis.stripping import get, put
 from stillwatch.apps.gateway.apis.thoughts import handles_of, is_block, parts_within, slots_of, spoken_in
 
 HANDLED = (b'"signature"', b'"encrypted_content"', b'"redacted_thinking"', b'"reasoning.', b'"response"')
+THOUGHT = (b"reasoning", b"thinking")  # words without which an answer or an event has none
 OF_RESPONSE = "response.reasoning"
 DELTA, OVER = ".delta", ".done"
 NUMBERS = ("output_index", "content_index", "summary_index")
@@ -58,7 +59,7 @@ class Rewriting:
     """One answer's reasoning written anew by `rewrite`; without one, its handles alone are sealed."""
 
     def __init__(self, rewrite: Rewriter | None, seals: Seals) -> None:
-        self.marks: tuple[bytes, ...] = HANDLED if rewrite is None else ()
+        self.marks: tuple[bytes, ...] = HANDLED if rewrite is None else (*HANDLED, *THOUGHT)
         self._rewrite, self._seals = rewrite or as_it_is, seals
         self._rewrites = rewrite is not None
         self._written: dict[str, str] = {}  # a text stands in an answer more than once: always alike

@@ -21,7 +21,7 @@ MARK, ID_MARK = "sw1_", "resp_sw1_"
 DOMAIN = [b"stillwatch-handle-1"]
 TAG = 9  # bytes that stand for an account, an organisation or a turn
 LONGEST_TEXTS = 8 << 20  # bytes of the texts inside
-ENDS = 160  # characters of the beginning and of the end of a turn by which it is known again
+LONG = 24  # characters from which a last line is a turn's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,22 @@ class Sealer:
         told = f"{kind}\0{text}".encode("utf-8", "replace")
         return hashlib.blake2b(told, key=self._key, digest_size=TAG).digest() if text else b""
 
-    def turns(self, texts: Iterable[str]) -> frozenset[bytes]:
-        """Return what stands for turns of a conversation: by beginning and end, as clients add to one or the other."""
-        bare = (" ".join(each.split()) for each in texts)
-        return frozenset(
-            self.tag(end, each[:ENDS] if end == "begins" else each[-ENDS:])
-            for each in bare
-            if each
-            for end in ("begins", "ends")
-        )
+    def turns(self, texts: Iterable[str], given: bool = False) -> frozenset[bytes]:
+        """Return what stands for turns of a conversation: for each as a whole, and for its lines.
+
+        With `given` what goes into a seal: of the lines the longest and the last alone. Clients add lines to a turn,
+        and take them away again.
+        """
+        known: set[str] = set()
+        for text in texts:
+            lines = [line for each in text.splitlines() if (line := " ".join(each.split()))]
+            known.add(" ".join(lines))
+            known |= (
+                {max(lines, key=len), *(each for each in lines[-1:] if len(each) >= LONG)}
+                if given and lines
+                else {*lines}
+            )
+        return frozenset(self.tag("turn", each) for each in known if each)
 
     def seal(self, place: Place, handle: str, texts: Iterable[str] | None = None) -> str:
         """Return a handle sealed for a place; with texts to be given back beside it."""

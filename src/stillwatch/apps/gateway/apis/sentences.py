@@ -41,8 +41,8 @@ def without_self_talk(sentences: Sequence[str]) -> list[str]:
 
 def conclusion_of(sentences: Sequence[str]) -> int:
     """Return the place of the sentence that concludes: the last that says so, else the last."""
-    said = [at for at, each in enumerate(sentences) if CONCLUDES.search(each)]
-    return said[-1] if said else len(sentences) - 1
+    said = (at for at in reversed(range(len(sentences))) if CONCLUDES.search(sentences[at]))
+    return next(said, len(sentences) - 1)
 
 
 def _is_talk(sentence: str) -> bool:
