@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-out
 
-.PHONY: help demo test lint bench headline gateway-demo test-litellm clean
+.PHONY: help demo test lint bench headline gateway-demo provenance-demo test-litellm clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## plant campaigns in 300,000 exchanges, find them, and say what was found, missed and wrongly accused
 	$(BIN)/stillwatch-lab demo --out $(OUT)
@@ -31,13 +31,16 @@ headline: $(VENV)/.dev ## February 2026 at full scale: composed, detected, score
 gateway-demo: $(VENV)/.gateway ## a gateway before a mock model API, an attack, innocent clients, and what becomes of each
 	$(BIN)/stillwatch-lab gateway-demo --out gateway-$(OUT)
 
+provenance-demo: $(VENV)/.watermark ## train a teacher and students of its plain, marked and twin answers, and test each
+	$(BIN)/stillwatch-lab provenance-demo --quick --out provenance-$(OUT)
+
 test-litellm: $(VENV)/.dev ## the plug for LiteLLM, in its real proxy (an environment of its own, some minutes)
 	test -x .venv-litellm/bin/litellm || { "$(PYTHON)" -m venv .venv-litellm \
 		&& .venv-litellm/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.106.2'; }
 	$(BIN)/python -m pytest tests/apps/gateway/plugs -k litellm
 
 clean: ## remove the environment and everything made
-	rm -rf $(VENV) .venv-litellm $(OUT) gateway-$(OUT) build dist benchmarks/out
+	rm -rf $(VENV) .venv-litellm $(OUT) gateway-$(OUT) provenance-$(OUT) build dist benchmarks/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -55,6 +58,11 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.gateway: pyproject.toml | $(VENV)/bin/python
 	@echo "installing stillwatch and its gateway into $(VENV), once"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[gateway,demo]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.watermark: pyproject.toml | $(VENV)/bin/python
+	@echo "installing stillwatch and what trains models into $(VENV), once"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[watermark]'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python

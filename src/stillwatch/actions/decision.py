@@ -16,6 +16,7 @@ class ActionKind(StrEnum):
     SUMMARISE_REASONING = "summarise-reasoning"  # a short summary in place of the reasoning
     REFORMULATE_REASONING = "reformulate-reasoning"  # the reasoning without self-talk, its conclusion first
     ROUND_LOGPROBS = "round-logprobs"  # to a grid, and fewer alternatives
+    SERVE_TWIN = "serve-twin"  # of two wordings of equal meaning, the one that a key picks
     LOWER_OUTPUT = "lower-output"  # a smaller maximum of output tokens
     LIMIT = "limit"  # a budget of requests or tokens: 429 past it
     REQUIRE_VERIFICATION = "require-verification"  # 403 with where to verify and to appeal
@@ -25,7 +26,14 @@ class ActionKind(StrEnum):
 
 REWRITES = {ActionKind.SUMMARISE_REASONING: "summary", ActionKind.REFORMULATE_REASONING: "reformulated"}
 ALTERS = frozenset(
-    {ActionKind.DROP_REASONING, ActionKind.DROP_LOGPROBS, ActionKind.ROUND_LOGPROBS, ActionKind.LOWER_OUTPUT, *REWRITES}
+    {
+        ActionKind.DROP_REASONING,
+        ActionKind.DROP_LOGPROBS,
+        ActionKind.ROUND_LOGPROBS,
+        ActionKind.LOWER_OUTPUT,
+        ActionKind.SERVE_TWIN,
+        *REWRITES,
+    }
 )
 REFUSES = frozenset({ActionKind.REQUIRE_VERIFICATION, ActionKind.DENY, ActionKind.SUSPEND})
 
@@ -42,12 +50,17 @@ class Effect:
     announce: bool = True  # an altered answer says so in a header
     reasoning: str = ""  # what stands in place of the reasoning: summary, reformulated
     logprob_decimals: int | None = None  # log probabilities are rounded to so many decimals
+    twin: bool = False  # its wording is picked by a key
     logprob_top: int | None = None  # and no more than so many alternatives of a token are told
 
     @property
     def alters_answer(self) -> bool:
         """Return whether anything of the answer is other than the upstream gave it."""
-        return bool(self.drop or self.reasoning) or self.logprob_decimals is not None or self.logprob_top is not None
+        return (
+            bool(self.drop or self.reasoning or self.twin)
+            or self.logprob_decimals is not None
+            or self.logprob_top is not None
+        )
 
 
 NOTHING = Effect()

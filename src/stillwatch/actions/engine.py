@@ -161,6 +161,7 @@ def _effect(rule: Rule) -> Effect:
     if do.kind in ALTERS:
         return Effect(
             max_output_tokens=do.max_output_tokens, drop=do.drop, announce=do.announce,
-            reasoning=REWRITES.get(do.kind, ""), logprob_decimals=do.decimals, logprob_top=do.top,
+            reasoning=REWRITES.get(do.kind, ""), twin=do.kind is ActionKind.SERVE_TWIN,
+            logprob_decimals=do.decimals, logprob_top=do.top,
         )  # fmt: skip
     return NOTHING

@@ -99,6 +99,8 @@ def _added(do: Do) -> Iterator[str]:
         yield "verified_since < 0.0"  # whoever did what it was asked to is not asked again
         if do.level:
             yield f"!(verification in [{', '.join(map(conditions.quoted, LEVELS[LEVELS.index(do.level) :]))}])"
+    if do.kind is ActionKind.SERVE_TWIN:  # never to whom something was promised, whatever the rule says
+        yield 'verification != "business" && verified_since < 0.0 && !licensed && !declared_use'
     if do.models:
         yield " || ".join(_of_model(model) for model in do.models)
     if do.capabilities:

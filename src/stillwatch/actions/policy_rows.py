@@ -135,6 +135,12 @@ class RoundRow(Row):
     announce: bool = True
 
 
+class TwinRow(Row):
+    """Serve one of two wordings of equal meaning, which the answer always says."""
+
+    action: Literal["serve-twin"]
+
+
 class LowerRow(Row):
     """Make the answer shorter."""
 
@@ -175,7 +181,17 @@ class SuspendRow(Row):
 
 
 DoRow = Annotated[
-    AllowRow | ObserveRow | DropRow | RewriteRow | RoundRow | LowerRow | LimitRow | VerifyRow | DenyRow | SuspendRow,
+    AllowRow
+    | ObserveRow
+    | DropRow
+    | RewriteRow
+    | RoundRow
+    | TwinRow
+    | LowerRow
+    | LimitRow
+    | VerifyRow
+    | DenyRow
+    | SuspendRow,
     Field(discriminator="action"),
 ]
 

@@ -86,6 +86,8 @@ def headers(decision: Decision) -> dict[str, str]:
 def alterations(effect: Effect) -> str:
     """Return what is altered in an answer, as the header says it; nothing where nothing is."""
     parts = [f"dropped={name}" for name in sorted(effect.drop)]
+    if effect.twin:
+        parts.append("wording=twin")
     if effect.reasoning:
         parts.append(f"reasoning={effect.reasoning}")
     if effect.logprob_decimals is not None:

@@ -132,6 +132,7 @@ class Gateway:
         row["handle"] = opened.status or None
         arrival = self._arrival(endpoint, caller, _Seen(scope, headers, now), row, route.told.channel)
         exchange = Exchange(self.parts, endpoint, arrival, send, Passage(began, upstream=route.told.name))
+        exchange.decision = exchange.announced = self.parts.settled(exchange.decision, asked)
         exchange.sealing = self._handles.sealing(opened, asked, endpoint.name, who)
         if opened.fails and self._handles.rules.failed == "refuse" and not exchange.decision.effect.refused:
             exchange.decision = refused_for(opened, exchange.decision)

@@ -6,8 +6,8 @@ import itertools
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stillwatch.actions.decision import Decision
 from stillwatch.apps.gateway.apis.altering import Step
@@ -57,6 +57,7 @@ class Refuse(Protocol):
 
 Announce = Callable[[Decision], tuple[tuple[bytes, bytes], ...]]
 Alter = Callable[[Arrival, Decision, Sealing], tuple[Step, ...]]
+Settled = Callable[[Decision, Mapping[str, Any]], Decision]
 Observe = Callable[[Arrival, Decision, Outcome, Passage], None]
 Check = Callable[[], str]
 
@@ -94,6 +95,12 @@ def altered_as_decided(arrival: Arrival, decision: Decision, sealing: Sealing) -
     return steps_for(decision.effect, sealing)
 
 
+def without_twin(decision: Decision, asked: Mapping[str, Any] | None = None) -> Decision:
+    """Return a decision without its twin, for whoever has no key to serve one by."""
+    del asked
+    return replace(decision, effect=replace(decision.effect, twin=False)) if decision.effect.twin else decision
+
+
 def nobodys_organisation(account_id: str) -> str:
     """Return no organisation, for a gateway without a control plane."""
     del account_id
@@ -111,6 +118,7 @@ class Parts:
     announce: Announce  # headers of an answer that was altered
     alter: Alter = altered_as_decided  # steps of an answer, in their order; what they leave is signed
     organisation: Callable[[str], str] = nobodys_organisation  # that an account declared
+    settled: Settled = without_twin  # what can be done of a decision about the fields that a request asks with
     observe: Observe = _unwatched  # metrics and logs
     unkept: Check = lambda: ""  # why no exchange can be kept now, where none may then be relayed
     checks: Mapping[str, Check] = field(default_factory=dict)  # readiness: "" where all is well, else what is wrong

@@ -311,6 +311,7 @@ class Config(Table):
     handles: Handles | None = Field(default=None, description="see below; without it handles pass as they are")
     reasoning: Reasoning = Field(default=Reasoning(), description="see below")
     logs: Logs = Field(default=Logs(), description="see below")
+    twins: Path | None = Field(default=None, description="keyring of the twins that `serve-twin` serves")
 
     _listen = field_validator("listen")(lambda value: _address(value))
 

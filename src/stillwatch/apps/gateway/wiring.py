@@ -37,6 +37,7 @@ from stillwatch.apps.gateway.registers import load_accounts, read_access, stamp
 from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.apps.gateway.serving.supervisor import Background, Program
 from stillwatch.apps.gateway.settings import Config, Signing
+from stillwatch.apps.gateway.twins import Twins
 from stillwatch.sketch.text import SketchKey
 from stillwatch.store.database import Store, open_store
 from stillwatch.store.keys import hash_digest, hash_key, key_hashes
@@ -70,7 +71,8 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
     secret = deciding.places.secret
     keys = KeyRing(lambda: key_hashes(deciding.store), lambda key: hash_key(key, secret))
     metrics = watched_metrics(deciding)
-    steps = _steps(config)
+    twins = Twins(config.twins)
+    steps = _steps(config, twins)
     requests = logs.RequestLog(config.logs.sample)
 
     def observe(arrival: Arrival, decision: Decision, outcome: Outcome, passage: Passage) -> None:
@@ -88,6 +90,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
         refuse=refuse,
         announce=announce,
         alter=steps,
+        settled=twins.settled,
         organisation=lambda account: getattr(deciding.plane.facts(account), "organisation", ""),
         observe=observe,
         unkept=deciding.spool.refusal,
@@ -95,6 +98,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
         watched=(
             *watched(config, deciding),
             Watched("gateway keys", lambda: deciding.plane.seen, keys.load),
+            *((Watched("twins", lambda: stamp(config.twins), twins.load),) if config.twins else ()),
             *(signing.watched if signing is not None else ()),
         ),
         signing=signing,
@@ -235,12 +239,12 @@ BACKGROUND: tuple[Background, ...] = (
 )
 
 
-def _steps(config: Config) -> Alter:
+def _steps(config: Config, twins: Twins) -> Alter:
     written = rewriters({"summary": config.reasoning.summariser, "reformulated": config.reasoning.reformulator})
 
     def steps(arrival: Arrival, decision: Decision, sealing: Sealing) -> tuple[Step, ...]:
         del arrival
-        return steps_for(decision.effect, sealing, written)
+        return (*steps_for(decision.effect, sealing, written), *twins.steps(decision))
 
     return steps
 

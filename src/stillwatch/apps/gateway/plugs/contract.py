@@ -202,6 +202,7 @@ def decision_json(arrival: Arrival, decision: Decision) -> dict[str, Any]:
         "drop": sorted(effect.drop),
         "announce": effect.announce,
         "reasoning": effect.reasoning,
+        "twin": effect.twin,
         "logprob_decimals": effect.logprob_decimals,
         "logprob_top": effect.logprob_top,
         "would": effect_json(decision.would),

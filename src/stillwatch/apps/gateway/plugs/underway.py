@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from stillwatch.actions.decision import ActionKind, Decision, Effect
 from stillwatch.apps.gateway.apis.endpoints import is_kept
+from stillwatch.apps.gateway.parts import without_twin
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder, RecordingFailed
 
 logger = logging.getLogger("stillwatch.gateway")
@@ -59,7 +60,7 @@ class Underway:
         held = self._held.get(arrival.exchange_id)
         if held is not None and held[1].account_id == arrival.account_id:
             return held[2]
-        decision = self._decider.decide(arrival)
+        decision = without_twin(self._decider.decide(arrival))
         self.counts["decided"] += 1
         if decision.effect.refused:
             self.refuse(arrival, decision)
