@@ -44,7 +44,7 @@ class Twinning:
     when a text ends goes out in an event of its own before the one that ends it.
     """
 
-    marks = (b'"text"', b'"content"', b'"delta"', b'"finish_reason"', b"content_block_stop")
+    marks: tuple[bytes, ...] = (b'"text"', b'"content"', b'"delta"', b'"finish_reason"', b"content_block_stop")
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
