@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from stillwatch.apps.gateway.apis.endpoints import CHAT, MESSAGES, Endpoint
-from stillwatch.apps.gateway.apis.reading import namer, read_asked, read_said
+from stillwatch.apps.gateway.apis.naming import Namer
+from stillwatch.apps.gateway.apis.reading import outcome_of, read_asked
 from stillwatch.apps.gateway.apis.streams import Listener
 from stillwatch.lab.gateway.program import find_key
 from stillwatch.lab.gateway.wording import answer_to, body_of, headers_of, key_of, path_of, request_of
 
-NAME = namer(b"a secret of the lab")
+NAME = Namer(b"a secret of the lab")
 ROW: dict[str, Any] = {
     "exchange_id": "e-1", "account_id": "a-1", "api_key_id": "key_1", "model": "aster-2", "prompt": "Why, then?",
     "system_prompt": "Be brief.", "tools": ["look_up", "write"], "turns": 5, "max_tokens": 900, "temperature": 0.5,
@@ -28,7 +29,7 @@ ASKED = ("model", "prompt", "system_prompt", "tools", "turns", "max_tokens", "te
 
 @pytest.mark.parametrize(("row", "endpoint"), ENDPOINTS)
 def test_the_gateway_reads_of_a_row_what_the_row_says(row: dict[str, Any], endpoint: Endpoint) -> None:
-    read = read_asked(json.loads(json.dumps(body_of(row))), NAME, endpoint.name)
+    read = read_asked(json.loads(json.dumps(body_of(row))), endpoint.name, NAME)
     assert {name: read.get(name) for name in ASKED} == {name: row[name] for name in ASKED}
     assert read["artefacts_in"] == [NAME("h1"), NAME("h2")]
 
@@ -45,12 +46,12 @@ def test_the_upstream_answers_with_the_tokens_and_handles_of_the_row(
         assert listener.feed(answer)
         assert listener.tokens() == (12, 34)
     else:
-        said = read_said(answer, NAME)
-        assert (said["input_tokens"], said["output_tokens"], said["artefacts_out"]) == (12, 34, [NAME("h3")])
+        said = outcome_of(200, json.loads(answer), NAME, False)
+        assert (said.input_tokens, said.output_tokens, said.artefacts_out) == (12, 34, (NAME("h3"),))
 
 
 def test_a_row_without_a_prompt_stays_without_one() -> None:
-    read = read_asked(body_of(ROW | {"prompt": None, "artefacts_in": None}), NAME, "messages")
+    read = read_asked(body_of(ROW | {"prompt": None, "artefacts_in": None}), "messages", NAME)
     assert (read.get("prompt"), read["turns"]) == (None, 5)
 
 
