@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-out
 
-.PHONY: help demo test lint bench headline gateway-demo provenance-demo test-litellm clean
+.PHONY: help demo test test-slow lint bench headline gateway-demo provenance-demo test-litellm clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -13,8 +13,11 @@ help: ## list what can be made
 demo: $(VENV)/.demo ## plant campaigns in 300,000 exchanges, find them, and say what was found, missed and wrongly accused
 	$(BIN)/stillwatch-lab demo --out $(OUT)
 
-test: lint ## every check, then every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: lint ## every check, and every test that takes less than some ten seconds
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not slow"
+
+test-slow: $(VENV)/.dev ## the other tests: kills, clusters, fuzzing, whole logs in windows
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m slow
 
 lint: $(VENV)/.dev ## style, types and the direction of imports
 	$(BIN)/ruff check .

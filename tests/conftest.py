@@ -11,6 +11,14 @@ from typing import Any
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all tests of a file: what they share is then made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+
+
 @pytest.fixture(scope="session")
 def small_traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with exchanges.parquet, accounts.parquet, licences.csv and labels/."""

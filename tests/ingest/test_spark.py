@@ -28,6 +28,7 @@ from stillwatch.sketch.text import SketchKey
 
 pytestmark = [
     pytest.mark.xdist_group("spark"),  # one Java machine for all of them
+    pytest.mark.slow,
     # pyspark leaves the sockets, by which a result came, to the garbage collector
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

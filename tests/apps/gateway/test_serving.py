@@ -114,12 +114,12 @@ def test_a_drain_ends_no_answer_and_then_everything(tmp_path: Path) -> None:
 
 def test_what_dies_is_replaced(tmp_path: Path) -> None:
     with gateway(tmp_path) as running:
-        wait_until(lambda: running.beside() > 0 and len(running.workers()) == 2, 30)
+        wait_until(lambda: running.beside() > 0 and len(running.workers()) == 2)
         before, beside = running.workers(), running.beside()
         os.kill(min(before), signal.SIGKILL)
         os.kill(beside, signal.SIGKILL)
-        wait_until(lambda: len(running.workers()) == 2 and min(before) not in running.workers(), 30)
-        wait_until(lambda: running.beside() not in (0, beside), 30)
+        wait_until(lambda: len(running.workers()) == 2 and min(before) not in running.workers())
+        wait_until(lambda: running.beside() not in (0, beside))
         assert running.ask()[0] == 200
         assert "died" in running.said()
 

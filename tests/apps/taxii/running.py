@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,8 @@ class Client:
         query = {name if name in plain else f"match[{name}]": value for name, value in filters.items()}
         line = self._connection()
         try:
-            line.request(method, path + ("?" + urlencode(query) if query else ""), body, sent)
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before the body was sent whole
+                line.request(method, path + ("?" + urlencode(query) if query else ""), body, sent)
             found = line.getresponse()
             return Reply(found.status, {name.lower(): value for name, value in found.getheaders()}, found.read())
         finally:

@@ -166,6 +166,7 @@ def test_verdicts_stand_within_a_minute_of_the_end_of_a_window(tmp_path: Path) -
             moment = dt.datetime.now(dt.UTC).isoformat()
             append(tmp_path / "log" / "a.ndjson", lines([row(number, 0, ts=moment)]))
             time.sleep(0.5)
+        wait_for(said.exists)
         wait_for(lambda: sum(json.loads(each)["exchanges"] for each in said.read_text().splitlines()) == 8)
     finally:
         process.terminate()

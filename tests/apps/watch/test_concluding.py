@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 import stillwatch as sw
 from stillwatch.apps.output import write_run
@@ -14,6 +15,7 @@ from tests.apps.test_state import tables, windows_of
 from tests.apps.test_state import traffic as traffic  # a fixture
 
 
+@pytest.mark.slow
 def test_windows_that_are_read_once_conclude_as_folding_them_does(traffic: Path, tmp_path: Path) -> None:
     log = pq.read_table(traffic / "exchanges.parquet").slice(0, 6_000)
     conclude = way_to_conclude(str(traffic / "accounts.parquet"), None, sw.Settings(), fold=True)

@@ -182,6 +182,7 @@ def test_odd_numbers_and_half_characters_do_no_harm(engine, logs) -> None:
     assert [each["row"] for each in found.rejected.to_pylist()] == [2, 4, 5]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path) -> None:
     asked = [{"role": "user", "content": "word " * 1000}]
     small, large = (

@@ -129,6 +129,7 @@ def identity(at: int) -> str:
     return Author(f"Provider {at}", Tlp.AMBER_STRICT, moment, moment).identity
 
 
+@pytest.mark.slow
 def test_a_campaign_that_each_of_two_providers_only_suspects_is_found_at_both_after_an_exchange(
     world: World, alone: tuple[Run, Run], tmp_path: Path
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_campaign_that_each_of_two_providers_only_suspects_is_found_at_both_af
             assert {story.campaign.p for story in run.stories} <= set(before.values())  # p is of one's own evidence
 
 
+@pytest.mark.slow
 def test_poisoned_feeds_accuse_nobody(world: World, alone: tuple[Run, Run], tmp_path: Path) -> None:
     log = pq.read_table(world.halves[0] / "exchanges.parquet")
     poison(tmp_path, world, log)
@@ -226,6 +228,7 @@ def templates(rows: Any) -> Iterator[dict[str, Any]]:
                 yield indicator(pattern, number, confidence=100, **held)
 
 
+@pytest.mark.slow
 def test_without_reports_nothing_of_them_is_written(world: World, alone: tuple[Run, Run]) -> None:
     manifest = json.dumps(alone[0].manifest, default=str)
     assert "reported" not in manifest

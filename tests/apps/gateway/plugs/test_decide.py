@@ -73,7 +73,7 @@ def test_a_shadow_decision_says_what_would_have_been(served: Served) -> None:
     assert (said["action"], said["refused"], said["status"]) == ("observe", False, 200)
     assert said["would"] == {"refused": True, "status": 403, "retry_after": None, "max_output_tokens": None,
                              "drop": [], "announce": True, "reasoning": "", "logprob_decimals": None,
-                             "logprob_top": None}  # fmt: skip
+                             "logprob_top": None, "twin": False}  # fmt: skip
     assert "problem" not in said
 
 

@@ -87,7 +87,6 @@ async def one_life(
     assert len(answered) > before
 
 
-@pytest.mark.slow
 def test_every_exchange_that_was_answered_is_in_the_log_once_after_fifty_kills(
     forks: ForkServerContext, tmp_path: Path
 ) -> None:
