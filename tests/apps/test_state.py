@@ -92,6 +92,7 @@ def test_many_small_windows_become_one_file_and_nothing_changes(
     assert again.manifest["windows"][-1] == {"exchanges": 0, "repeated": 400}
 
 
+@pytest.mark.slow
 def test_a_state_of_the_first_format_is_read(traffic: Path, tmp_path: Path) -> None:
     window = pq.read_table(traffic / "exchanges.parquet").slice(0, 900)
     folded([window.slice(0, 400), window.slice(400, 200)], traffic, tmp_path / "state")
@@ -110,6 +111,7 @@ def test_what_a_window_repeats_is_counted_once_and_said(traffic: Path, tmp_path:
     assert sum(run.verdicts["exchanges"].to_pylist()) == 900
 
 
+@pytest.mark.slow
 def test_a_fold_that_fails_leaves_the_state_as_it_was(
     traffic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ def test_no_prompt_text_reaches_an_output(traffic: Path, run: sw.Run, tmp_path: 
     assert not [phrase for phrase in words if phrase in told]
 
 
+@pytest.mark.slow
 def test_the_same_log_gives_the_same_tables_whatever_the_order_of_its_rows(traffic: Path, run: sw.Run) -> None:
     table = pq.read_table(traffic / "exchanges.parquet")
     backwards = table.take(pa.array(range(table.num_rows - 1, -1, -1)))
@@ -96,6 +97,7 @@ def test_without_accounts_nobody_is_convicted_and_the_reason_is_told(traffic: Pa
     assert "undeclared-relation" in {one["signal"] for one in alone.manifest["signals_not_evaluated"]}
 
 
+@pytest.mark.slow
 def test_a_second_run_keeps_the_names_of_campaigns(traffic: Path, run: sw.Run, tmp_path: Path) -> None:
     sw.write_run(run, tmp_path / "first")
     settings = sw.Settings(previous=tmp_path / "first")
@@ -104,6 +106,7 @@ def test_a_second_run_keeps_the_names_of_campaigns(traffic: Path, run: sw.Run, t
     assert set(again.campaigns["status"].to_pylist()) == {"steady"}
 
 
+@pytest.mark.slow
 def test_a_licence_for_a_campaign_s_accounts_takes_them_out(traffic: Path, run: sw.Run) -> None:
     worst = run.stories[0].campaign
     rows = {"licence_id": ["L"] * len(worst.members), "account_id": list(worst.members)}

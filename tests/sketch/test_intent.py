@@ -211,6 +211,7 @@ def test_the_kernel_scores_as_the_trainer_does() -> None:
     assert np.array_equal(permille, read_intent(pa.array([each.text for each in examples])).trace)
 
 
+@pytest.mark.slow
 def test_a_small_training_is_the_same_twice_and_survives_its_file(tmp_path) -> None:
     chosen = [each for each in fit_intent.read_corpus() if each.language in ("es", "zh")]
     digests = []

@@ -66,6 +66,7 @@ def desk_over(broker: Broker, folder: Path) -> Desk:
     return desk
 
 
+@pytest.mark.slow
 def test_each_message_is_read_once(broker: Broker, tmp_path: Path) -> None:
     desk = desk_over(broker, tmp_path)
     for number in range(7):
@@ -105,6 +106,7 @@ def test_a_topic_needs_a_name(broker: Broker, tmp_path: Path) -> None:
         desk.sweep(1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("stillwatch.ingest.kafka") is None, reason="this version reads no Kafka")
 def test_a_topic_of_a_real_client_is_followed(tmp_path: Path) -> None:
     """Against librdkafka's own mock cluster."""

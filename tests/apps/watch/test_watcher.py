@@ -95,6 +95,7 @@ def test_a_long_backlog_is_concluded_once(desk: Desk) -> None:
     assert (found.segment.since, found.segment.until, found.segment.rows) == (at(0), at(240), 4)
 
 
+@pytest.mark.slow
 def test_many_small_polls_become_one_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "MANY", 4)
     bad = b"nonsense\n"

@@ -81,6 +81,7 @@ def _sleeps(log: Log, setting: object, tuned: object = None) -> Ranking:
     raise AssertionError
 
 
+@pytest.mark.slow
 def test_a_rival_past_its_budget_is_stopped_and_said_to_be(logs: tuple[Log, Log]) -> None:
     slow = Rival("slow", "this test", "baseline", ({},), _sleeps)
     outcome = run_within(slow, logs[0], {}, None, 4.0)
