@@ -19,7 +19,7 @@ from stillwatch.apps.gateway.apis.errors import NOT_KEPT, Answer, Refused, answe
 from stillwatch.apps.gateway.apis.handles import NONE, Opened, Who, may_be_sealed
 from stillwatch.apps.gateway.apis.naming import Namer
 from stillwatch.apps.gateway.apis.parsing import parse_request
-from stillwatch.apps.gateway.apis.reading import NOTHING, fields_of, read_asked
+from stillwatch.apps.gateway.apis.reading import fields_of, read_asked
 from stillwatch.apps.gateway.callers import Authenticator, Caller, ClientKeys, GatewayKeys
 from stillwatch.apps.gateway.carrying import handles_of, put_back, refused_for
 from stillwatch.apps.gateway.exchange import Exchange, Receive, Send, logger
@@ -123,7 +123,7 @@ class Gateway:
         path, who = scope["raw_path"].decode("ascii"), self._who(caller, now)
         path, opened = self._opened(endpoint, asked, body, (path, who))
         asked = {**asked, **opened.changes}
-        row = read_asked(asked, endpoint.name, self._name) if endpoint.body else NOTHING
+        row = read_asked(asked, endpoint.name, self._name) if endpoint.body else {}
         route = self._routes.find(endpoint.api, row.get("model", ""))
         if endpoint.own and route.holds_key:
             raise Refused(404, "not_relayed", "Stored responses are not relayed: all accounts share the gateway's key.")

@@ -14,7 +14,7 @@ from stillwatch.apps.gateway.apis.refusals import refuse
 from stillwatch.apps.gateway.exchange import CLIENT_LEFT
 from stillwatch.apps.gateway.plugs.answering import Relayed
 from stillwatch.apps.gateway.plugs.client import AsyncClient
-from stillwatch.apps.gateway.plugs.decide import read_all
+from stillwatch.apps.gateway.plugs.decide import read_all, replay
 from stillwatch.apps.gateway.plugs.paths import asks
 from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of
 from stillwatch.apps.gateway.plugs.undecided import CUT
@@ -106,7 +106,7 @@ class StillwatchMiddleware:
 
         relayed = Relayed(send, announced, tell, (arrival.api, arrival.endpoint, self._names.handle))
         try:
-            await self._app(_with_length(scope, asked), _replay(asked, receive), relayed.send)
+            await self._app(_with_length(scope, asked), replay(asked, receive), relayed.send)
         finally:
             if not relayed.ended:  # it failed, or its client left
                 with contextlib.suppress(Exception):  # what broke it is raised anyway
@@ -158,15 +158,3 @@ def _with_length(scope: Message, body: bytes) -> Message:
     if b"transfer-encoding" not in dict(kept):
         kept.append((b"content-length", str(len(body)).encode()))
     return {**scope, "headers": kept, "extensions": {}}
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body that was read already, then whatever comes next."""
-    held = [body]
-
-    async def replayed() -> Message:
-        if held:
-            return {"type": "http.request", "body": held.pop(), "more_body": False}
-        return await receive()
-
-    return replayed

@@ -135,6 +135,18 @@ def malformed(error: Malformed) -> Answered:
     return status, said | {"errors": [{"field": field, "mend": mend} for field, mend in error.faults]}
 
 
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was read already, then whatever comes next."""
+    held = [body]
+
+    async def replayed() -> Message:
+        if held:
+            return {"type": "http.request", "body": held.pop(), "more_body": False}
+        return await receive()
+
+    return replayed
+
+
 async def read_all(receive: Receive, most: int) -> bytes | None:
     """Return a request's body; None where it is larger than `most`, after the rest of it was read and dropped."""
     parts: list[bytes] = []

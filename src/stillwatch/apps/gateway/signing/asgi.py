@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.apps.gateway.apis.parsing import parse_object
-from stillwatch.apps.gateway.plugs.decide import read_all
+from stillwatch.apps.gateway.plugs.decide import read_all, replay
 from stillwatch.apps.gateway.signing.answers import AnswerSigning, Asking, Keeps, SignedStream
 from stillwatch.integrity.signing.reading import endpoint_at
 
@@ -51,7 +51,7 @@ class SigningMiddleware:
         asking = self._signing.question(endpoint, parse_object(body), headers, body)
         path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
         signed = _Signed(self._signing, Asking(asking.question, path, asking.digest), send)
-        await self._app(_plain(scope), _replay(body, receive), signed.send)
+        await self._app(_plain(scope), replay(body, receive), signed.send)
 
     async def _publish(self, send: Send) -> None:
         said = self._signing.published()
@@ -119,14 +119,3 @@ def _plain(scope: Message) -> Message:
     """The request without what would have its answer compressed: that could not be signed."""
     kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"accept-encoding"]
     return {**scope, "headers": kept, "extensions": {}}
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    held = [body]
-
-    async def replayed() -> Message:
-        if held:
-            return {"type": "http.request", "body": held.pop(), "more_body": False}
-        return await receive()
-
-    return replayed
