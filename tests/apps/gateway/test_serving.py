@@ -84,7 +84,8 @@ def gateway(folder: Path, more: str = "workers = 2\n", timeouts: str = "", broke
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
         made = Running(address, process, folder, mock)
         try:
-            wait_until(lambda: made.ready() or process.poll() is not None, 40)
+            # one that dies before all have started ends the gateway, so no test may kill before
+            wait_until(lambda: ("gateway started" in made.said() and made.ready()) or process.poll() is not None)
             yield made
         finally:
             for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
