@@ -264,12 +264,17 @@ general_settings: {{master_key: {KEY}}}
 
 @contextmanager
 def portkey(folder: Path, upstream: int) -> Iterator[Server]:
-    subprocess.run(
-        ["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(folder), "@portkey-ai/gateway"], check=True
-    )
+    place = folder / "portkey"
+    place.mkdir()
+    # of @hono/node-server it takes the newest, whose answers it cannot add headers to: each stream is a 500 then
+    wanted = {"dependencies": {"@portkey-ai/gateway": "^1"}, "overrides": {"@hono/node-server": "1.13.8"}}
+    (place / "package.json").write_text(json.dumps(wanted))
+    subprocess.run(["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(place)], check=True)
     port = free_port()
-    script = folder / "node_modules/@portkey-ai/gateway/build/start-server.js"
-    with command(["node", str(script), f"--port={port}", "--headless"], port, NODE_ENV="production") as pid:
+    script = place / "node_modules/@portkey-ai/gateway/build/start-server.js"
+    trusted = {"TRUSTED_CUSTOM_HOSTS": "127.0.0.1"}  # else it refuses an upstream of this machine
+    words = ["node", str(script), f"--port={port}", "--headless"]
+    with command(words, port, NODE_ENV="production", **trusted) as pid:
         headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"http://127.0.0.1:{upstream}/v1"}
         yield Server("Portkey gateway", pid, port, headers=headers)
 
