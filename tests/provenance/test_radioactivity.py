@@ -11,6 +11,7 @@ from stillwatch.provenance.radioactivity import (
     Read,
     Report,
     score_closed,
+    score_compared,
     score_open,
     score_soft,
 )
@@ -60,6 +61,36 @@ def test_a_model_that_learned_is_found_from_its_likelihoods_its_mass_and_its_tex
         assert report.calibration.rank(report.tail.p) == pytest.approx(1 / 41)
 
 
+def test_against_unmarked_text_of_the_teacher_much_text_shows_far_more() -> None:
+    rng = np.random.default_rng(11)
+    taste = rng.normal(0, 2, (SIZE, SIZE))
+    favoured = KeyedHash(KEY).lists(np.arange(SIZE)[:, None], SIZE)
+
+    def like(learned: float) -> np.ndarray:
+        found = np.exp(taste + rng.normal(0, 0.3, (SIZE, SIZE)) + learned * favoured)
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+    teacher, student, innocent = like(0.0), like(0.3), like(0.0)
+    reference, written = texts(rng, teacher, 400), texts(rng, student, 200)
+    compared, alone = score_compared(written, reference, keys_of()), score_closed(written, keys_of())
+    assert compared.tail.p < 1e-6
+    assert compared.tail.log10 < alone.tail.log10 - 4
+    assert compared.finding is Finding.LEARNED
+    assert compared.statistic > 5
+    for suspect, key in ((innocent, KEY), (student, b"w" * 32)):
+        report = score_compared(texts(rng, suspect, 40), reference, keys_of(key))
+        assert report.tail.p > 1e-3
+        assert report.finding is Finding.NOT_SHOWN
+
+
+def test_a_reference_of_another_kind_convicts_nobody() -> None:
+    rng = np.random.default_rng(12)
+    suspect, other = chain(rng, 0.0), chain(rng, 0.0)
+    report = score_compared(texts(rng, suspect, 60), texts(rng, other, 60), keys_of())
+    assert report.calibration.sound
+    assert report.tail.p > 1e-3
+
+
 def test_an_independent_model_and_wrong_keys_are_not() -> None:
     rng = np.random.default_rng(2)
     independent, learned, marked = chain(rng, 0.0), chain(rng, 1.0), texts(rng, chain(rng, 2.0), 40)
@@ -74,7 +105,7 @@ def test_an_independent_model_and_wrong_keys_are_not() -> None:
             assert report.finding is Finding.NOT_SHOWN
 
 
-@pytest.mark.parametrize("reach", ["open", "soft", "closed"])
+@pytest.mark.parametrize("reach", ["open", "soft", "closed", "compared"])
 def test_each_test_is_calibrated_under_the_null(reach: str) -> None:
     rng = np.random.default_rng(4)
     model = chain(rng, 0.0)
@@ -83,6 +114,8 @@ def test_each_test_is_calibrated_under_the_null(reach: str) -> None:
     keys = Keys(KEY, random_keys(100, 9), KeyedHash)
     if reach == "soft":
         report = score_soft(masses(model), keys)
+    elif reach == "compared":
+        report = score_compared(written, texts(rng, model, 20), keys)
     else:
         report = score_open(reads, keys) if reach == "open" else score_closed(written, keys)
     ps = report.calibration.ps
@@ -102,6 +135,13 @@ def test_pairs_of_the_prompt_do_not_count_in_the_closed_test() -> None:
     text = texts(np.random.default_rng(6), chain(np.random.default_rng(6), 3.0), 1)[0]
     with pytest.raises(ValueError, match="nothing to score"):
         score_closed([text], keys_of(), [text])
+    with pytest.raises(ValueError, match="nothing to score"):
+        score_compared([text], [text], keys_of(), [text])
+
+
+def test_a_reference_that_shares_no_context_is_refused() -> None:
+    with pytest.raises(ValueError, match="no context"):
+        score_compared([np.array([1, 2, 3])], [np.array([7, 8, 9])], keys_of())
 
 
 def test_no_report_without_forty_random_keys() -> None:

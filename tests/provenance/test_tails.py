@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from stillwatch.provenance.tails import binomial_tail, holm, normal_tail, uniformity
+from stillwatch.provenance.tails import binomial_tail, holm, normal_tail, uniformity, weighted_tail
 
 
 def test_the_tail_is_that_of_published_counts() -> None:
@@ -69,3 +70,43 @@ def test_p_values_that_are_too_small_are_seen_and_large_ones_are_not_blamed() ->
     uniform = rng.uniform(size=40)
     assert uniformity(list(uniform**3)) < 0.01
     assert uniformity(list(np.sqrt(uniform))) > 0.5
+
+
+def test_a_weighted_tail_is_near_the_exact_one_of_every_outcome() -> None:
+    rng = np.random.default_rng(3)
+    weights, chance = rng.normal(0, 1, 14), 0.25
+    outcomes = np.array(list(itertools.product((0, 1), repeat=14)))
+    sums = outcomes @ weights
+    chances = np.where(outcomes, chance, 1 - chance).prod(axis=1)
+    for at in np.argsort(sums)[[9_000, 14_000, 15_800, 16_300, 16_370]]:
+        exact = chances[sums >= sums[at] - 1e-12].sum()
+        assert weighted_tail(weights, outcomes[at], chance).p == pytest.approx(exact, rel=0.25)
+
+
+def test_a_weighted_tail_of_equal_weights_is_the_binomial_one_far_out_too() -> None:
+    for hits in (320, 400, 600):
+        told = weighted_tail(np.full(1_000, 2.0), np.arange(1_000) < hits, 0.25).log10
+        assert told == pytest.approx(binomial_tail(hits, 1_000, 0.25).log10, rel=0.02)
+
+
+def test_a_weighted_tail_is_exact_where_nothing_lies_beyond() -> None:
+    weights = np.array([1.0, -2.0, 3.0])
+    assert weighted_tail(weights, weights > 0, 0.25).p == pytest.approx(0.25 * 0.75 * 0.25)
+    assert weighted_tail(weights, weights < 0, 0.25).p == 1.0
+    many = np.full(2_000, 1.0)
+    assert weighted_tail(many, many > 0, 0.25).log10 == pytest.approx(2_000 * math.log10(0.25))
+
+
+def test_weighted_tails_are_uniform_under_the_null_however_skewed_the_weights() -> None:
+    rng = np.random.default_rng(4)
+    weights = rng.pareto(2.5, 400) * rng.choice([-1, 1], 400)
+    for chance in (0.25, 0.5):
+        ps = [weighted_tail(weights, rng.random(400) < chance, chance).p for _ in range(400)]
+        assert stats.kstest(ps, "uniform").pvalue > 0.01
+
+
+def test_what_weighs_nothing_has_no_tail() -> None:
+    with pytest.raises(ValueError, match="weighs"):
+        weighted_tail(np.zeros(3), np.ones(3), 0.5)
+    with pytest.raises(ValueError, match="chance"):
+        weighted_tail(np.ones(3), np.ones(3), 1.0)

@@ -1,8 +1,9 @@
 """Was a suspect model trained on marked text? Three tests, by what one can get of it (Sander et al., NeurIPS 2024).
 
 `open`: marked text is read to the model, and what it thinks likeliest next is scored. `soft`: the same with all its
-probability, which needs less text. `closed`: only text that it wrote. Each is exact or calibrated, and each report
-carries the same test under 40 random keys; without them it cannot be made.
+probability, which needs less text. `closed`: only text that it wrote. `compared`: the same against text of the teacher
+that is not marked, which shows far more. Each is exact or calibrated, and each report carries the same test under 40
+random keys; without them it cannot be made.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ from typing import Any
 import numpy as np
 
 from stillwatch.provenance.calibration import LEAST_KEYS, Calibration
-from stillwatch.provenance.tails import Tail, normal_tail
+from stillwatch.provenance.tails import Tail, normal_tail, weighted_tail
 from stillwatch.provenance.watermark.detect import Count, count, text_pairs
+from stillwatch.provenance.watermark.excess import excess
 from stillwatch.provenance.watermark.marks import Array, Mark, Pairs, together, unique
 
+METHOD = {  # what is committed to before anything is marked
+    "plan": "watermark 1",
+    "test": "open and closed: distinct pairs; compared: excess over unmarked text of the teacher; soft: mass",
+}
 CONVICTS = 1e-6  # the p-value at which a report says that the suspect learned from marked text
 Under = Callable[[Any], Mark]  # a key → the scheme under it
 
@@ -30,6 +36,7 @@ class Reach(StrEnum):
     OPEN = "open"
     SOFT = "soft"
     CLOSED = "closed"
+    COMPARED = "compared"
 
 
 class Finding(StrEnum):
@@ -47,7 +54,7 @@ class Report:
     reach: Reach
     tail: Tail
     scored: int  # distinct pairs; of `soft`, contexts
-    statistic: float  # share of favoured tokens; of `soft`, z
+    statistic: float  # share of favoured tokens; of `soft` and `compared`, z
     expected: float  # the same by chance
     calibration: Calibration
     commitment: str = ""  # that the key opens
@@ -101,6 +108,32 @@ def score_open(reads: Sequence[Read], keys: Keys) -> Report:
 def score_closed(texts: Sequence[Array], keys: Keys, prompts: Sequence[Array] = ()) -> Report:
     """Score text that a suspect wrote, without the pairs that stood in its prompts. Texts are (n,) token ids."""
     return _counted(Reach.CLOSED, text_pairs(texts, keys.under(keys.tested).width, prompts), keys)
+
+
+def score_compared(
+    texts: Sequence[Array], reference: Sequence[Array], keys: Keys, prompts: Sequence[Array] = ()
+) -> Report:
+    """Score text that a suspect wrote against text of the teacher, on like questions, that no key marked.
+
+    A score test: favoured tokens against others by how much oftener the suspect writes them (`excess`). The reference
+    need not be of the suspect's kind for the p-value to be right, only for the test to see much. All texts are (n,)
+    token ids. Raises ValueError where no context of the texts stands in the reference.
+    """
+    found = excess(texts, reference, keys.under(keys.tested).width, prompts)
+    if not found.weights.any():
+        raise ValueError("nothing to score: no context of the texts stands in the reference")
+
+    def tail(key: Any) -> tuple[Tail, float]:
+        mark = keys.under(key)
+        hits = mark.favoured(found.pairs.contexts, found.pairs.tokens)
+        spread = math.sqrt(mark.gamma * (1 - mark.gamma) * float((found.weights**2).sum()))
+        return weighted_tail(found.weights, hits, mark.gamma), float(
+            (found.weights * (hits - mark.gamma)).sum()
+        ) / spread
+
+    calibration = Calibration(tuple(tail(each)[0].p for each in _enough(keys)))
+    told, z = tail(keys.tested)
+    return Report(Reach.COMPARED, told, len(found.weights), z, 0.0, calibration, keys.commitment)
 
 
 def score_soft(masses: Masses, keys: Keys) -> Report:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 LN10 = math.log(10.0)
+Array = np.ndarray[Any, Any]
+NEAR = 1e-4  # of the middle, in standard deviations: the normal tail is right there
+FURTHEST = 1e9
 SMALLEST = 1e-290  # below it, the tail is computed from its first term, in logarithms
 
 
@@ -45,6 +49,53 @@ def normal_tail(z: float) -> Tail:
     """Return P(Z ≥ z) of the standard normal."""
     log = float(stats.norm.logsf(z)) / LN10
     return Tail(float(stats.norm.sf(z)), log)
+
+
+def weighted_tail(weights: Array, hits: Array, chance: float) -> Tail:
+    """Return P(S ≥ s) for s = Σ weight · hit, each of the (n,) hits being one with a probability of its own accord.
+
+    The saddlepoint approximation of Lugannani and Rice (1980) in Barndorff-Nielsen's form (Biometrika 78, 1991), which
+    stays right far out in a skewed tail, where the normal one says too little; exact where nothing lies beyond.
+    Raises ValueError where no weight differs from nought, or for a chance not within (0, 1).
+    """
+    if not 0.0 < chance < 1.0:
+        raise ValueError(f"a chance of {chance} is no chance")
+    held = np.asarray(weights, float)
+    kept = held != 0.0
+    if not kept.any():
+        raise ValueError("nothing weighs anything")
+    held, hit = held[kept] / np.abs(held).max(), np.asarray(hits, bool)[kept]
+    found = float(held[hit].sum()) - chance * float(held.sum())
+    if (hit == (held > 0)).all():  # nothing is further out
+        log = float(np.where(hit, math.log(chance), math.log1p(-chance)).sum()) / LN10
+        return Tail(10.0**log if log > -300 else 0.0, log)
+    if (hit == (held < 0)).all():
+        return Tail(1.0, 0.0)
+    at = _saddle(held, found, chance)
+    value, _, curve = _cumulants(held, at, chance)
+    root = math.copysign(math.sqrt(max(2.0 * (at * found - value), 0.0)), at)
+    if abs(root) < NEAR:
+        return normal_tail(found / math.sqrt(_cumulants(held, 0.0, chance)[2]))
+    return normal_tail(root + math.log(at * math.sqrt(curve) / root) / root)
+
+
+def _cumulants(weights: Array, at: float, chance: float) -> tuple[float, float, float]:
+    """The cumulant generating function of the centred sum, and its first two derivatives."""
+    tilted = special.expit(at * weights + math.log(chance / (1.0 - chance)))
+    value = float(np.logaddexp(math.log1p(-chance), math.log(chance) + at * weights).sum()) - at * chance * float(
+        weights.sum()
+    )
+    slope = float((weights * (tilted - chance)).sum())
+    return value, slope, float((weights**2 * tilted * (1.0 - tilted)).sum())
+
+
+def _saddle(weights: Array, found: float, chance: float) -> float:
+    """Where the slope of the cumulant generating function is what was found."""
+    reach = 1.0
+    while abs(_cumulants(weights, math.copysign(reach, found), chance)[1]) < abs(found) and reach < FURTHEST:
+        reach *= 2.0
+    low, high = (0.0, reach) if found >= 0 else (-reach, 0.0)
+    return float(optimize.brentq(lambda at: _cumulants(weights, at, chance)[1] - found, low, high, xtol=1e-12))
 
 
 def holm(ps: Sequence[float]) -> tuple[float, ...]:

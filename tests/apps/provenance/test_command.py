@@ -117,11 +117,16 @@ def test_marked_tokens_are_found_closed_and_open(run: Run, ring: Path) -> None:
     likeliest = [int(np.flatnonzero(lists[token])[0]) for token in plain]
     Path("open.ndjson").write_text(json.dumps({"tokens": plain, "likeliest": likeliest}))
     Path("plain.ndjson").write_text(json.dumps({"tokens": plain}))
+    Path("reference.ndjson").write_text(json.dumps({"tokens": rng.integers(0, 100, 2_000).tolist()}))
     about = ("--keyring", "ring.json", "--scope", "class:new", "--vocabulary", "100")
     found = {name: run("test-marks", f"{name}.ndjson", *about) for name in ("closed", "open", "plain")}
     assert [(name, status, json.loads(out)["reach"]) for name, (status, out, _) in found.items()] == [
         ("closed", 1, "closed"), ("open", 1, "open"), ("plain", 0, "closed"),
     ]  # fmt: skip
+    compared = [
+        run("test-marks", f"{name}.ndjson", *about, "--reference", "reference.ndjson") for name in ("closed", "plain")
+    ]
+    assert [(status, json.loads(out)["reach"]) for status, out, _ in compared] == [(1, "compared"), (0, "compared")]
     status, _, said = run("test-marks", "plain.ndjson", *about[:-1], "50")
     assert (status, "vocabulary of 50" in said) == (3, True)
 

@@ -98,6 +98,17 @@ def test_the_completion_test_is_calibrated_under_the_null() -> None:
     assert uniformity(ps) > 0.01
 
 
+def test_a_unit_that_a_text_repeats_convicts_nobody() -> None:
+    text = "They sing often. " * 400 + words(np.random.default_rng(13), 60, None)
+    ps = completion_test([text], KEY, random_keys(100, 9)).calibration.ps
+    assert min(ps) > 1e-4
+
+
+def test_one_that_always_says_the_same_has_shown_nothing() -> None:
+    report = completion_test(["They often go. We often sing."], KEY, RANDOM)
+    assert (report.tail.p, report.coins, report.finding) == (1.0, 0, Finding.NOT_SHOWN)
+
+
 def test_what_stands_in_the_prompt_is_not_held_against_the_suspect() -> None:
     served, _ = serve("They usually go. We often do.", KEY.secret)
     with pytest.raises(ValueError, match="nothing to test"):

@@ -114,13 +114,19 @@ def try_marks(  # noqa: PLR0913  (a command's options are its parameters)
     vocabulary: Annotated[int, typer.Option("--vocabulary", help="Number of tokens of the teacher.", min=2)],
     scheme: Annotated[str, typer.Option("--scheme", help="hash, or kgw (needs stillwatch[watermark]).")] = "hash",
     gamma: Annotated[float, typer.Option("--gamma", help="Share of tokens that the mark favours.")] = 0.25,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference", help="NDJSON with tokens of our own unmarked answers to like questions.", metavar="FILE"
+        ),
+    ] = None,
     epoch: Epoch = None,
     commitment: Commitment = None,
     seed: Seed = SEED,
 ) -> None:
     """Test whether a suspect learned from watermarked text; exit status 1 when it did."""
     asked = _suspects().Asked(keyring, scope, epoch, commitment, seed)
-    _conclude(_suspects().by_marks(tokens, asked, _suspects().Scheme(scheme, vocabulary, gamma)))
+    _conclude(_suspects().by_marks(tokens, asked, _suspects().Scheme(scheme, vocabulary, gamma), reference))
 
 
 @app.command("test-lineage")

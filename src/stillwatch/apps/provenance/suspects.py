@@ -72,7 +72,7 @@ class _Tokens:
 
 def commitment(key: MarkKey) -> dict[str, Any]:
     """Return what is published of a key."""
-    return commitment_of(key, METHOD if key.term.purpose == "twins" else {"plan": "watermark 1"})
+    return commitment_of(key, METHOD if key.term.purpose == "twins" else radioactivity.METHOD)
 
 
 def rendered(path: Path, asked: Asked) -> Iterator[dict[str, Any]]:
@@ -103,9 +103,10 @@ def by_text(path: Path, asked: Asked) -> dict[str, Any]:
         return as_json(completion_test(told[0], asked.key("twins"), random_keys(LEAST_KEYS, asked.seed), told[1]))
 
 
-def by_marks(path: Path, asked: Asked, scheme: Scheme) -> dict[str, Any]:
-    """Run the open test where rows say what the suspect found likeliest, else the closed one."""
+def by_marks(path: Path, asked: Asked, scheme: Scheme, reference: Path | None = None) -> dict[str, Any]:
+    """Run the open test where rows say what the suspect found likeliest; else the closed one, compared if it can be."""
     rows = list(rows_of(path, TOKEN_ROW, _tokens))
+    plain = [] if reference is None else [row.tokens for row in rows_of(reference, TOKEN_ROW, _tokens)]
     key = asked.key("watermark")
     keys = radioactivity.Keys(
         schemes.key_for(scheme.name, key),
@@ -117,9 +118,12 @@ def by_marks(path: Path, asked: Asked, scheme: Scheme) -> dict[str, Any]:
         highest = max((int(each.max()) for row in rows for each in (row.tokens, row.likeliest) if len(each)), default=0)
         if highest >= scheme.vocabulary:
             raise ValueError(f"token {highest} is not within a vocabulary of {scheme.vocabulary}")
+        texts, prompts = [row.tokens for row in rows], [row.prompt for row in rows]
+        if reference is not None:
+            return as_json(radioactivity.score_compared(texts, plain, keys, prompts))
         if rows and all(len(row.likeliest) for row in rows):
             return as_json(radioactivity.score_open([radioactivity.Read(r.tokens, r.likeliest) for r in rows], keys))
-        return as_json(radioactivity.score_closed([r.tokens for r in rows], keys, [r.prompt for r in rows]))
+        return as_json(radioactivity.score_closed(texts, keys, prompts))
 
 
 def by_agreement(path: Path) -> dict[str, Any]:

@@ -11,7 +11,16 @@ import numpy as np
 from stillwatch.lab.provenance.models import likelihoods, read
 from stillwatch.provenance.calibration import LEAST_KEYS, random_keys
 from stillwatch.provenance.keyring import MarkKey
-from stillwatch.provenance.radioactivity import Keys, Masses, Read, Report, score_closed, score_open, score_soft
+from stillwatch.provenance.radioactivity import (
+    Keys,
+    Masses,
+    Read,
+    Report,
+    score_closed,
+    score_compared,
+    score_open,
+    score_soft,
+)
 from stillwatch.provenance.twins.judge import Scored, TwinsReport, completion_test, sign_test
 from stillwatch.provenance.twins.pairs import Pair, pairs_of
 from stillwatch.provenance.watermark import schemes
@@ -49,11 +58,13 @@ def _marks(story: Story, name: str) -> dict[str, Callable[[Any], Report]]:
     random = schemes.random_for("kgw", random_keys(LEAST_KEYS, 11))
     marked = [np.array(each) for each in story.harvest("marked")[:READ]]
     reads, masses = _reads(story.suspect(name), marked, size)
-    written = [np.array(each) for each in story.written(name)]
+    written = [np.array(each, int) for each in story.written(name)]
+    plain = [np.array(each[story.asked() :], int) for each in story.harvest("plain")]
     return {
         "open": lambda key: score_open(reads, Keys(key, random, under)),
         "soft": lambda key: score_soft(masses, Keys(key, random, under)),
-        "closed": lambda key: score_closed(written, Keys(key, random, under)),
+        "closed": lambda key: score_compared(written, plain, Keys(key, random, under)),
+        "closed, no reference": lambda key: score_closed(written, Keys(key, random, under)),
     }
 
 

@@ -92,6 +92,6 @@ NAMES = (BULLETS, *(rule.name for rule in PHRASES))
 METHOD = {  # what is committed to before anything is served
     "plan": "twins 1",
     "coin": "HMAC-SHA256 of the rule and the word before it",
-    "test": "sign of likelihoods, centred by rule; majority of completions",
+    "test": "sign of likelihoods, centred by rule; leaning of completions, centred by rule, weighed by how often",
     "rules": hashlib.sha256(repr(PHRASES).encode()).hexdigest(),
 }
