@@ -54,7 +54,12 @@ def render_page(
     ]
     page = _environment().get_template("history.html.j2")
     troubled = sorted({str(each["endpoint"]) for each in alerts})
-    return page.render(sections=sections, alerts=alerts, level=level, troubled=troubled)
+    return page.render(sections=sections, alerts=alerts, level=level, troubled=troubled, exponent=exponent, floor=FLOOR)
+
+
+def exponent(value: float) -> str:
+    """Return a power of ten's exponent as a page shows it: one decimal, a true minus, no nought with a sign."""
+    return f"{round(value, 1) + 0.0:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def draw(rounds: Sequence[Round], level: float) -> Chart:
