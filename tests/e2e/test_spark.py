@@ -163,7 +163,7 @@ def _process(folder: Path, name: str, *words: str) -> Iterator[tuple[subprocess.
                 os.kill(each, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        process.wait(30)
+        process.wait(120)
 
 
 def _await(log: Path, pattern: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from stillwatch.lab.mock_upstream import MockUpstream
-from tests.apps.gateway.running import ALICE, served, wait_until, write_config
+from tests.apps.gateway.running import ALICE, PATIENCE, served, wait_until, write_config
 from tests.apps.gateway.test_relay import ASKED, CHAT, HEADERS
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ class Running:
     mock: MockUpstream
 
     def ask(self, key: str = ALICE, **more: Any) -> tuple[int, bytes]:
-        connection = HTTPConnection(self.url, timeout=20)
+        connection = HTTPConnection(self.url, timeout=PATIENCE)
         try:
             headers = HEADERS | {"authorization": f"Bearer {key}"} | more.pop("headers", {})
             connection.request("POST", CHAT, json.dumps(ASKED | more), headers)
@@ -107,7 +107,7 @@ def test_a_drain_ends_no_answer_and_then_everything(tmp_path: Path) -> None:
         wait_until(lambda: not running.ready())
         assert running.process.poll() is None
         asking.join()
-        assert running.process.wait(30) == 0
+        assert running.process.wait(PATIENCE) == 0
         assert (got[0][0], got[0][1].endswith(b"data: [DONE]\n\n")) == (200, True)
         assert (running.mock.seen.finished, running.mock.seen.abandoned) == (1, 0)
         assert (tmp_path / "data" / "beside.ended").exists()
@@ -129,8 +129,8 @@ def test_keys_are_read_again_by_every_worker_when_they_change(tmp_path: Path) ->
     with gateway(tmp_path) as running:
         assert running.ask("sk-new")[0] == 401
         (tmp_path / "data" / "keys.json").write_text(json.dumps({"sk-new": "carol"}))
-        wait_until(lambda: all(running.ask("sk-new")[0] == 200 for _ in range(10)), 20)
-        wait_until(lambda: all(running.ask(ALICE)[0] == 401 for _ in range(10)), 20)  # by the other worker too
+        wait_until(lambda: all(running.ask("sk-new")[0] == 200 for _ in range(10)))
+        wait_until(lambda: all(running.ask(ALICE)[0] == 401 for _ in range(10)))  # by the other worker too
 
 
 def test_a_reload_renews_the_workers_and_refuses_nobody(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_reload_renews_the_workers_and_refuses_nobody(tmp_path: Path) -> None:
         assert running.workers() == before
         path.write_text(text.replace("workers = 1", "workers = 2"))
         running.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(running.workers()) == 2 and not running.workers() & before, 60)
+        wait_until(lambda: len(running.workers()) == 2 and not running.workers() & before)
         over.set()
         asking.join()
         assert refused == []
@@ -164,19 +164,19 @@ def test_a_reload_renews_the_workers_and_refuses_nobody(tmp_path: Path) -> None:
 
 def test_a_gateway_that_cannot_start_says_so_and_ends(tmp_path: Path) -> None:
     with gateway(tmp_path, broken=True) as running:
-        assert running.process.wait(30) == 70
+        assert running.process.wait(PATIENCE) == 70
         assert "not-started" in running.said()
 
 
 def test_workers_and_what_runs_beside_them_end_when_the_supervisor_was_killed(tmp_path: Path) -> None:
     with gateway(tmp_path) as running:
-        wait_until(lambda: len(running.workers()) == 2, 30)
-        wait_until((tmp_path / "data" / "beside.pid").exists, 30)
+        wait_until(lambda: len(running.workers()) == 2)
+        wait_until((tmp_path / "data" / "beside.pid").exists)
         workers = running.workers()
         running.process.kill()
         running.process.wait()
-        wait_until(lambda: not any(psutil.pid_exists(pid) and _alive(pid) for pid in workers), 30)
-        wait_until((tmp_path / "data" / "beside.ended").exists, 30)
+        wait_until(lambda: not any(psutil.pid_exists(pid) and _alive(pid) for pid in workers))
+        wait_until((tmp_path / "data" / "beside.ended").exists)
 
 
 def _alive(pid: int) -> bool:

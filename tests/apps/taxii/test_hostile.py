@@ -52,7 +52,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield Process(started.pid, Client(port, "north", token))
     finally:
         started.terminate()
-        assert started.wait(30) == 0
+        assert started.wait(120) == 0
 
 
 def _wait(started: subprocess.Popen[bytes], port: int) -> None:

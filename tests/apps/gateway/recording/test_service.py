@@ -66,5 +66,5 @@ def test_a_process_of_it_ends_on_sigterm_with_everything_compacted(tmp_path: Pat
     while ids(tmp_path) != numbered(range(4)):
         process.join(0.01)
     os.kill(process.pid or 0, signal.SIGTERM)
-    process.join(30)
+    process.join(120)
     assert process.exitcode == 0
