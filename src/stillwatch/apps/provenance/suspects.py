@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from stillwatch.apps.provenance.files import check_commitment, load_keyring, number, rows_of, text, whole_numbers
+from stillwatch.apps.provenance.standing import look_up
 from stillwatch.model import InputRefused
 from stillwatch.provenance import lineage, radioactivity
 from stillwatch.provenance.calibration import LEAST_KEYS, random_keys
-from stillwatch.provenance.keyring import MarkKey, commitment_of
+from stillwatch.provenance.keyring import Append, MarkKey, commit, commitment_of
 from stillwatch.provenance.reports import as_json
 from stillwatch.provenance.twins.coins import serve
 from stillwatch.provenance.twins.judge import Scored, completion_test, sign_test
@@ -31,13 +32,14 @@ KNOWN_ROW = '{"exchange_id": "exch-1", "model": "base-1", "role": "control", "sc
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which key a command is about, what was published of it, and the seed of the random keys."""
+    """Which key a command is about, what was published of it and where, and the seed of the random keys."""
 
     keyring: Path
     scope: str
     epoch: int | None = None
     commitment: Path | None = None
     seed: int = 1
+    ledger: str | None = None
 
     def key(self, purpose: str) -> MarkKey:
         """Return the key. Raises InputRefused where it is not the one that was published."""
@@ -72,7 +74,16 @@ class _Tokens:
 
 def commitment(key: MarkKey) -> dict[str, Any]:
     """Return what is published of a key."""
-    return commitment_of(key, METHOD if key.term.purpose == "twins" else {"plan": "watermark 1"})
+    return commitment_of(key, _method(key))
+
+
+def publish(key: MarkKey, append: Append) -> int:
+    """Enter a key's commitment into a ledger, and return the entry's number."""
+    return commit(key, append, _method(key))
+
+
+def _method(key: MarkKey) -> dict[str, str]:
+    return METHOD if key.term.purpose == "twins" else {"plan": "watermark 1"}
 
 
 def rendered(path: Path, asked: Asked) -> Iterator[dict[str, Any]]:
@@ -90,23 +101,26 @@ def pairs(path: Path) -> Iterator[Pair]:
 
 def by_likelihoods(path: Path, asked: Asked) -> dict[str, Any]:
     """Run the sign test on scored pairs."""
-    scores = list(rows_of(path, SCORE_ROW, _scored))
+    scores, key = list(rows_of(path, SCORE_ROW, _scored)), asked.key("twins")
+    where = look_up(key, asked.ledger)
     with _refusing(path):
-        return as_json(sign_test(scores, asked.key("twins"), random_keys(LEAST_KEYS, asked.seed)))
+        return as_json(sign_test(scores, key, random_keys(LEAST_KEYS, asked.seed))) | where
 
 
 def by_text(path: Path, asked: Asked) -> dict[str, Any]:
     """Run the completion test on texts of a suspect."""
     rows = list(_texts(path))
-    told = [row.text for row in rows], [row.prompt for row in rows]
+    told, key = ([row.text for row in rows], [row.prompt for row in rows]), asked.key("twins")
+    where = look_up(key, asked.ledger)
     with _refusing(path):
-        return as_json(completion_test(told[0], asked.key("twins"), random_keys(LEAST_KEYS, asked.seed), told[1]))
+        return as_json(completion_test(told[0], key, random_keys(LEAST_KEYS, asked.seed), told[1])) | where
 
 
 def by_marks(path: Path, asked: Asked, scheme: Scheme) -> dict[str, Any]:
     """Run the open test where rows say what the suspect found likeliest, else the closed one."""
     rows = list(rows_of(path, TOKEN_ROW, _tokens))
     key = asked.key("watermark")
+    where = look_up(key, asked.ledger)
     keys = radioactivity.Keys(
         schemes.key_for(scheme.name, key),
         schemes.random_for(scheme.name, random_keys(LEAST_KEYS, asked.seed)),
@@ -118,8 +132,10 @@ def by_marks(path: Path, asked: Asked, scheme: Scheme) -> dict[str, Any]:
         if highest >= scheme.vocabulary:
             raise ValueError(f"token {highest} is not within a vocabulary of {scheme.vocabulary}")
         if rows and all(len(row.likeliest) for row in rows):
-            return as_json(radioactivity.score_open([radioactivity.Read(r.tokens, r.likeliest) for r in rows], keys))
-        return as_json(radioactivity.score_closed([r.tokens for r in rows], keys, [r.prompt for r in rows]))
+            found = radioactivity.score_open([radioactivity.Read(r.tokens, r.likeliest) for r in rows], keys)
+        else:
+            found = radioactivity.score_closed([r.tokens for r in rows], keys, [r.prompt for r in rows])
+        return as_json(found) | where
 
 
 def by_agreement(path: Path) -> dict[str, Any]:
