@@ -34,6 +34,7 @@ from stillwatch.store.keys import KeyRequest, issue_key
 from tests.apps.gateway.live.small import KEY, NOW, index
 from tests.apps.gateway.plugs.serving import free_port
 from tests.apps.gateway.running import served, wait_until
+from tests.apps.gateway.test_metrics import scraped
 from tests.apps.gateway.worded import CHAT, MESSAGES, TEXT, answered, text_of, upstream
 
 pytestmark = pytest.mark.slow
@@ -114,9 +115,8 @@ class Running:
         return {each["decision"] for each in self.said() if each.get("account_id") == account}
 
     def uncommitted(self) -> float:
-        """The gauge, of the process that says the most."""
-        found = [json.loads(path.read_text())["gauges"] for path in (self.folder / "data/metrics").glob("*.json")]
-        return max(each.get("twins_uncommitted", 0.0) for each in found)
+        """The gauge, as it is scraped."""
+        return scraped(self.folder / "data" / "metrics").get(("twins_uncommitted", ()), -1.0)
 
 
 def asked(streamed: bool) -> dict[str, Any]:
