@@ -46,7 +46,7 @@ ASKED: dict[str, Any] = {"model": "mock", "max_tokens": 99, "messages": [{"role"
 WELL_KNOWN = "/.well-known/stillwatch/answer-keys.json"
 CONFIG = """
 listen = "127.0.0.1:{port}"
-workers = 2
+workers = {workers}
 data = "data"
 secret = {{ file = "secret" }}
 policy = "policy.yaml"
@@ -129,9 +129,9 @@ def provenance(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def prepare(folder: Path, behind: str, port: int, more: str) -> dict[str, str]:
+def prepare(folder: Path, config: str) -> dict[str, str]:
     """Write all that the gateway reads; return the accounts' keys."""
-    files = {"gateway.toml": CONFIG.format(port=port, upstream=behind) + more, "policy.yaml": POLICY, "secret": SECRET,
+    files = {"gateway.toml": config, "policy.yaml": POLICY, "secret": SECRET,
              "provider": "sk-provider", "accounts.csv": VERIFIED, "licences.csv": LICENCES}  # fmt: skip
     for name, text in files.items():
         (folder / name).write_text(text)
@@ -146,10 +146,11 @@ def prepare(folder: Path, behind: str, port: int, more: str) -> dict[str, str]:
 
 
 @contextmanager
-def gateway(folder: Path, more: str = "") -> Iterator[Running]:
+def gateway(folder: Path, workers: int, more: str = "") -> Iterator[Running]:
     with served(upstream) as behind:
         port = free_port()
-        running = Running(folder, port, prepare(folder, behind, port, more))
+        config = CONFIG.format(port=port, workers=workers, upstream=behind) + more
+        running = Running(folder, port, prepare(folder, config))
         provenance(folder, "new-key")
         provenance(folder, "rotate", "--scope", "campaign:C-one")
         command = [sys.executable, "-W", "ignore", "-m", "stillwatch.apps.cli", "gateway", str(folder / "gateway.toml")]
@@ -177,7 +178,7 @@ def enter(folder: Path) -> dict[str, Any]:
 
 
 def test_only_the_campaigns_account_gets_twins_and_only_once_the_key_is_committed(tmp_path: Path) -> None:
-    with gateway(tmp_path) as running:
+    with gateway(tmp_path, 2) as running:
         for account in ACCOUNTS:  # the key began, but nobody is bound to it
             for path, streamed in EVERY:
                 assert running.ask(account, path, streamed) == (None, answered(path, streamed)), account
@@ -207,7 +208,7 @@ def test_only_the_campaigns_account_gets_twins_and_only_once_the_key_is_committe
 
 def test_what_is_signed_is_the_twin(tmp_path: Path) -> None:
     write_ring(new_ring("api.example.com", int(time.time()) - 60), tmp_path / "keys.json", new=True)
-    with gateway(tmp_path, '[signing]\nkeys = "keys.json"\n') as running:
+    with gateway(tmp_path, 1, '[signing]\nkeys = "keys.json"\n') as running:
         enter(tmp_path)
         wait_until(lambda: all(running.ask("harvester")[0] for _ in range(16)))
         twin, _ = serve(TEXT, load_keyring(tmp_path / "ring.json").key("campaign:C-one", "twins").secret)

@@ -34,9 +34,13 @@ def answered(path: str, streamed: bool) -> bytes:
     """What the model answers."""
     if not streamed:
         return json.dumps(whole(path)).encode()
-    events = list(message_events() if path == MESSAGES else chat_events())
-    end = b"" if path == MESSAGES else b"data: [DONE]\n\n"
-    return b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in events) + end
+    if path == MESSAGES:  # whose SDKs heed an event's name
+        return b"".join(event(each, f"event: {each['type']}\n") for each in message_events())
+    return b"".join(event(each) for each in chat_events()) + b"data: [DONE]\n\n"
+
+
+def event(told: dict[str, Any], name: str = "") -> bytes:
+    return f"{name}data: {json.dumps(told)}\n\n".encode()
 
 
 def whole(path: str) -> dict[str, Any]:
