@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from stillwatch.model import InputRefused
 from stillwatch.store.database import Store, reading, writing
+from stillwatch.store.ledger.canonical import Value
 from stillwatch.store.ledger.entries import Entry, MarkCommitted, read_entry
 from stillwatch.store.log import check_id
 from stillwatch.store.tables import ENTRIES
@@ -29,10 +30,11 @@ class Standing:
 def enter_commitment(store: Store, told: MarkCommitted, at: int, by: str) -> Standing:
     """Enter a commitment that the ledger lacks, and return where it stands: one that stands already keeps its moment.
 
+    The same key bound to another method is another commitment.
     Raises UsageError for what cannot stand in a ledger.
     """
     with writing(store) as act:
-        held = find_commitment(_standing(act.connection, told.scope), told.commitment)
+        held = find_commitment(_standing(act.connection, told.scope), told.commitment, told.method)
         if held is not None:
             return held
         return Standing(act.append(Entry(at, by, SUBJECT, check_id(told.scope), told)), at, by, told)
@@ -44,14 +46,18 @@ def read_commitments(store: Store, scope: str | None = None) -> list[Standing]:
         return list(_standing(connection, scope))
 
 
-def find_commitment(standing: Iterator[Standing] | list[Standing], commitment: str) -> Standing | None:
-    """Return the first of these that is a given commitment."""
-    return next((each for each in standing if each.told.commitment == commitment), None)
+def find_commitment(standing: Iterable[Standing], commitment: str, method: Mapping[str, Value]) -> Standing | None:
+    """Return the first of these that binds a key, by its commitment in hexadecimal, to a method."""
+    return next((each for each in standing if _binds(each, method) and each.told.commitment == commitment), None)
 
 
-def committed(store: Store) -> frozenset[str]:
-    """Return every commitment that stands in the ledger, in hexadecimal."""
-    return frozenset(each.told.commitment for each in read_commitments(store))
+def committed(store: Store, method: Mapping[str, Value]) -> frozenset[str]:
+    """Return every commitment to a method that stands in the ledger, in hexadecimal."""
+    return frozenset(each.told.commitment for each in read_commitments(store) if _binds(each, method))
+
+
+def _binds(standing: Standing, method: Mapping[str, Value]) -> bool:
+    return standing.told.method == method
 
 
 def _standing(connection: Connection, scope: str | None) -> Iterator[Standing]:

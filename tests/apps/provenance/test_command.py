@@ -102,8 +102,12 @@ def test_served_twins_are_found_in_the_likelihoods_and_the_text_of_who_learned_t
 
 
 def test_a_key_that_is_not_the_published_one_is_refused(run: Run, ring: Path) -> None:
+    told = json.loads(Path("commitment.json").read_text())
+    Path("other.json").write_text(json.dumps(told | {"method": {"plan": "twins 0"}}))
     run("rotate", str(ring), "--scope", "campaign:c-1")
     Path("texts.ndjson").write_text(SERVED)
+    status, _, said = run("test-text", "texts.ndjson", *OF_TWINS, "--commitment", "other.json", "--epoch", "1")
+    assert (status, "by another method" in said) == (3, True)
     status, _, said = run("test-text", "texts.ndjson", *OF_TWINS, "--commitment", "commitment.json")
     assert (status, "not the commitment of epoch 2" in said) == (3, True)
     assert run("test-text", "texts.ndjson", *OF_TWINS, "--commitment", "commitment.json", "--epoch", "1")[0] == 0

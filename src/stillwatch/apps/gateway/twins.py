@@ -17,7 +17,7 @@ from stillwatch.provenance.keyring import MarkKey
 FALLBACK = "deployment:gateway"  # whose key is taken for a campaign that has none of its own
 OF_CAMPAIGN = "campaign:"
 PURPOSE = "twins"
-Committed = Callable[[], Collection[str]]  # the commitments that stand in the ledger now
+Committed = Callable[[], Collection[str]]  # the commitments to our rules that stand in the ledger now
 logger = logging.getLogger("stillwatch.gateway")
 
 
@@ -73,7 +73,7 @@ class Twins:
         """Say once for each key that nothing is served under it."""
         if key.commitment not in self._said:
             self._said.add(key.commitment)
-            why = "its commitment is not in the ledger; stillwatch provenance commitments --enter"
+            why = "the ledger has no commitment of it to these rules; stillwatch provenance commitments --enter"
             logger.warning("twins-not-served", extra={"what": f"{key.term.scope} epoch {key.term.epoch}", "why": why})
 
 

@@ -38,6 +38,7 @@ from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.apps.gateway.serving.supervisor import Background, Program
 from stillwatch.apps.gateway.settings import Config, Signing
 from stillwatch.apps.gateway.twins import Twins
+from stillwatch.provenance.twins.rules import METHOD
 from stillwatch.sketch.text import SketchKey
 from stillwatch.store.commitments import committed
 from stillwatch.store.database import Store, open_store
@@ -72,7 +73,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
     secret = deciding.places.secret
     keys = KeyRing(lambda: key_hashes(deciding.store), lambda key: hash_key(key, secret))
     metrics = watched_metrics(deciding)
-    twins = Twins(config.twins, lambda: committed(deciding.store))
+    twins = Twins(config.twins, lambda: committed(deciding.store, METHOD))
     metrics.source(lambda: {"twins_uncommitted": float(twins.uncommitted)})
     steps = _steps(config, twins)
     requests = logs.RequestLog(config.logs.sample)
@@ -100,11 +101,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
         watched=(
             *watched(config, deciding),
             Watched("gateway keys", lambda: deciding.plane.seen, keys.load),
-            *(
-                (Watched("twins", lambda: (stamp(config.twins), deciding.plane.seen), twins.load),)
-                if config.twins
-                else ()
-            ),
+            *watched_twins(config, deciding, twins),
             *(signing.watched if signing is not None else ()),
         ),
         signing=signing,

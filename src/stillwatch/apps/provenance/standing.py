@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stillwatch.apps.control.common import now, opened
 from stillwatch.model import InputRefused
 from stillwatch.provenance.keyring import Append, MarkKey
+from stillwatch.provenance.twins.rules import METHOD
 
 if TYPE_CHECKING:
     from stillwatch.store.commitments import Standing
@@ -43,8 +44,8 @@ def look_up(key: MarkKey, ledger: str | None) -> Row:
     term = key.term
     if standing is None:
         raise InputRefused(
-            f"the ledger has no commitment of epoch {term.epoch} of {term.scope} for {term.purpose}; one that was"
-            " published elsewhere is named by --commitment, without --ledger and STILLWATCH_DATABASE"
+            f"the ledger has no commitment of epoch {term.epoch} of {term.scope} for {term.purpose} to this method; one"
+            " that was published elsewhere is named by --commitment, without --ledger and STILLWATCH_DATABASE"
         )
     beside = {each.told.commitment for each in found if each.told.purpose == term.purpose} - {key.commitment}
     return {"ledger": {**told(standing), "by": standing.by, "others": len(beside)}}
@@ -56,6 +57,11 @@ def entries_of(keys: list[MarkKey], ledger: str | None) -> list[Row]:
         if store is None:
             return [{} for _ in keys]
         return [told(_first(_of_scope(store, key), key)) for key in keys]
+
+
+def method_of(purpose: str) -> dict[str, str]:
+    """Return what a key of a purpose is bound to: how its test goes."""
+    return METHOD if purpose == "twins" else {"plan": "watermark 1"}
 
 
 def told(standing: Standing | None) -> Row:
@@ -95,4 +101,4 @@ def _of_scope(store: Store, key: MarkKey) -> list[Standing]:
 def _first(found: list[Standing], key: MarkKey) -> Standing | None:
     from stillwatch.store.commitments import find_commitment
 
-    return find_commitment(found, key.commitment)
+    return find_commitment(found, key.commitment, method_of(key.term.purpose))

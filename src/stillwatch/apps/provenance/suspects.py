@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stillwatch.apps.provenance.files import check_commitment, load_keyring, number, rows_of, text, whole_numbers
-from stillwatch.apps.provenance.standing import look_up
+from stillwatch.apps.provenance.standing import look_up, method_of
 from stillwatch.model import InputRefused
 from stillwatch.provenance import lineage, radioactivity
 from stillwatch.provenance.calibration import LEAST_KEYS, random_keys
@@ -19,7 +19,6 @@ from stillwatch.provenance.reports import as_json
 from stillwatch.provenance.twins.coins import serve
 from stillwatch.provenance.twins.judge import Scored, completion_test, sign_test
 from stillwatch.provenance.twins.pairs import Pair, pairs_of
-from stillwatch.provenance.twins.rules import METHOD
 from stillwatch.provenance.watermark import schemes
 
 LEARNED = radioactivity.Finding.LEARNED.value
@@ -45,7 +44,7 @@ class Asked:
         """Return the key. Raises InputRefused where it is not the one that was published."""
         key = load_keyring(self.keyring).key(self.scope, purpose, self.epoch)
         if self.commitment is not None:
-            check_commitment(key, self.commitment)
+            check_commitment(key, self.commitment, method_of(purpose))
         return key
 
 
@@ -74,16 +73,12 @@ class _Tokens:
 
 def commitment(key: MarkKey) -> dict[str, Any]:
     """Return what is published of a key."""
-    return commitment_of(key, _method(key))
+    return commitment_of(key, method_of(key.term.purpose))
 
 
 def publish(key: MarkKey, append: Append) -> int:
     """Enter a key's commitment into a ledger, and return the entry's number."""
-    return commit(key, append, _method(key))
-
-
-def _method(key: MarkKey) -> dict[str, str]:
-    return METHOD if key.term.purpose == "twins" else {"plan": "watermark 1"}
+    return commit(key, append, method_of(key.term.purpose))
 
 
 def rendered(path: Path, asked: Asked) -> Iterator[dict[str, Any]]:
