@@ -43,7 +43,7 @@ def test_a_key_that_is_bound_to_other_rules_is_not_bound_to_these(file_store: St
     other = {"plan": "twins 2"}
     assert committed(file_store, other) == frozenset()
     later = enter_commitment(file_store, replace(FIRST, method=other), 2, "ann")
-    assert (later.index, later.at, committed(file_store, other)) == (1, 2, {FIRST.commitment})
+    assert (later.index, later.at, committed(file_store, other)) == (1, 2, frozenset({FIRST.commitment}))
 
 
 def test_who_polls_the_database_hears_of_a_commitment(file_store: Store) -> None:

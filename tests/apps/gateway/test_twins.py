@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,9 @@ def test_each_campaign_is_served_under_its_key_and_others_under_the_deployments(
 
 def test_a_streamed_twin_is_the_same(twins: Twins) -> None:
     stream = AlteredStream(twins.steps(decided()))
-    chunks = [{"choices": [{"index": 0, "delta": {"content": each}, "finish_reason": None}]} for each in TEXT]
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": {"content": each}, "finish_reason": None}]} for each in TEXT
+    ]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     body = b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in chunks) + b"data: [DONE]\n\n"
     out = b"".join(stream.feed(body[at : at + 11]) for at in range(0, len(body), 11)) + stream.rest()
