@@ -22,10 +22,6 @@ from stillwatch.provenance.watermark.detect import Count, count, text_pairs
 from stillwatch.provenance.watermark.excess import excess
 from stillwatch.provenance.watermark.marks import Array, Mark, Pairs, together, unique
 
-METHOD = {  # what is committed to before anything is marked
-    "plan": "watermark 1",
-    "test": "open and closed: distinct pairs; compared: excess over unmarked text of the teacher; soft: mass",
-}
 CONVICTS = 1e-6  # the p-value at which a report says that the suspect learned from marked text
 Under = Callable[[Any], Mark]  # a key → the scheme under it
 

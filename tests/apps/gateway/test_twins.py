@@ -1,9 +1,11 @@
-"""`serve-twin`: under a published key, announced, and never to whom something was promised."""
+"""`serve-twin`: under a key that was committed to before, announced, and never to whom something was promised."""
 
 from __future__ import annotations
 
 import json
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from stillwatch.apps.gateway.twins import Twins
 from stillwatch.apps.provenance.files import store_keyring
 from stillwatch.provenance.keyring import Keyring
 from stillwatch.provenance.twins.coins import serve
+from tests.apps.gateway.running import ALICE, stack
 
 TEXT = "However, we do not often go. For example, they usually stay, and cannot sing."
 RING = Keyring(b"k" * 32).rotated("campaign:c-1", "twins", 0).rotated("deployment:gateway", "twins", 0)
@@ -29,14 +32,23 @@ rules:
 """
 
 
+ALL = frozenset(key.commitment for key in RING.all_keys())
+
+
 @pytest.fixture
-def twins(tmp_path: Path) -> Twins:
+def ring(tmp_path: Path) -> Path:
     store_keyring(RING, tmp_path / "ring.json", new=True)
-    return Twins(tmp_path / "ring.json")
+    return tmp_path / "ring.json"
+
+
+@pytest.fixture
+def twins(ring: Path) -> Twins:
+    return Twins(ring, lambda: ALL)
 
 
 def decided(campaign: str | None = "c-1") -> Decision:
-    return Decision(ActionKind.SERVE_TWIN, Effect(twin=True), reason="wording", campaign_id=campaign)
+    effect = Effect(twin=True)
+    return Decision(ActionKind.SERVE_TWIN, effect, rule="twins", reason="wording", campaign_id=campaign)
 
 
 def test_each_campaign_is_served_under_its_key_and_others_under_the_deployments(twins: Twins) -> None:
@@ -48,7 +60,9 @@ def test_each_campaign_is_served_under_its_key_and_others_under_the_deployments(
 
 def test_a_streamed_twin_is_the_same(twins: Twins) -> None:
     stream = AlteredStream(twins.steps(decided()))
-    chunks = [{"choices": [{"index": 0, "delta": {"content": each}, "finish_reason": None}]} for each in TEXT]
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": {"content": each}, "finish_reason": None}]} for each in TEXT
+    ]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     body = b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in chunks) + b"data: [DONE]\n\n"
     out = b"".join(stream.feed(body[at : at + 11]) for at in range(0, len(body), 11)) + stream.rest()
@@ -67,7 +81,51 @@ def test_without_a_key_or_where_the_form_was_asked_for_nothing_is_rendered_and_n
     ):
         assert not found.effect.twin
         assert not found.effect.alters_answer
+        assert (found.action, found.rule) == (ActionKind.OBSERVE, "twins")  # so no log claims that one was served
     assert Twins().steps(decided()) == ()
+
+
+def test_under_a_key_that_is_not_committed_nothing_is_rendered_nor_under_another_in_its_place(ring: Path) -> None:
+    older = RING.key("campaign:c-1", "twins").commitment, RING.key("deployment:gateway", "twins").commitment
+    store_keyring(RING.rotated("campaign:c-1", "twins", 9), ring, new=False)
+    twins = Twins(ring, lambda: older)
+    assert (twins.uncommitted, twins.steps(decided())) == (1, ())
+    assert twins.settled(decided(), {}).action is ActionKind.OBSERVE
+    assert twins.settled(decided("c-2"), {}).effect.twin
+    assert Twins(ring).uncommitted == 2  # without a ledger, nothing is committed
+
+
+def test_what_the_ledger_lacks_is_said_once_and_served_once_it_has_it(
+    ring: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger: set[str] = set()
+    twins = Twins(ring, lambda: ledger)
+    twins.load()
+    said = [(each.getMessage(), each.what) for each in caplog.records]  # type: ignore[attr-defined]
+    assert said == [("twins-not-served", f"{scope} epoch 1") for scope in ("campaign:c-1", "deployment:gateway")]
+    ledger |= ALL
+    assert twins.steps(decided()) == ()  # what was loaded holds until it is loaded again
+    twins.load()
+    assert (twins.uncommitted, len(twins.steps(decided()))) == (0, 1)
+
+
+def test_keys_of_other_purposes_and_classes_are_none_of_the_gateways(ring: Path) -> None:
+    told = Keyring(b"k" * 32).rotated("campaign:c-1", "watermark", 0).rotated("class:new", "twins", 0)
+    store_keyring(told, ring, new=False)
+    twins = Twins(ring)
+    assert (twins.uncommitted, twins.steps(decided())) == (0, ())
+
+
+@pytest.mark.parametrize("endpoint", ["/v1/embeddings", "/v1/models"])
+def test_what_is_no_answer_in_words_is_not_announced_as_a_twin(twins: Twins, tmp_path: Path, endpoint: str) -> None:
+    (tmp_path / "gateway").mkdir()
+    with stack(tmp_path / "gateway", settled=twins.settled) as gateway:
+        gateway.parts.decision = decided()
+        method, asked = ("GET", None) if endpoint == "/v1/models" else ("POST", b'{"model": "mock", "input": "x"}')
+        headers = {"authorization": f"Bearer {ALICE}", "content-type": "application/json"}
+        request = urllib.request.Request(gateway.url + endpoint, asked, headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            assert answer.headers["x-stillwatch-altered"] is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import json
 import signal
 import stat
@@ -15,6 +17,9 @@ import pytest
 
 from stillwatch.apps import cli
 from stillwatch.provenance.watermark.marks import KeyedHash
+from stillwatch.store.audit import audit
+from stillwatch.store.commitments import read_commitments
+from stillwatch.store.database import open_store
 
 Run = Callable[..., tuple[int, str, str]]
 SERVED = "\n".join(
@@ -26,6 +31,7 @@ SERVED = "\n".join(
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STILLWATCH_DATABASE", raising=False)
 
     def call(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["stillwatch", "provenance", *words])
@@ -96,11 +102,61 @@ def test_served_twins_are_found_in_the_likelihoods_and_the_text_of_who_learned_t
 
 
 def test_a_key_that_is_not_the_published_one_is_refused(run: Run, ring: Path) -> None:
+    told = json.loads(Path("commitment.json").read_text())
+    Path("other.json").write_text(json.dumps(told | {"method": {"plan": "twins 0"}}))
     run("rotate", str(ring), "--scope", "campaign:c-1")
     Path("texts.ndjson").write_text(SERVED)
+    status, _, said = run("test-text", "texts.ndjson", *OF_TWINS, "--commitment", "other.json", "--epoch", "1")
+    assert (status, "by another method" in said) == (3, True)
     status, _, said = run("test-text", "texts.ndjson", *OF_TWINS, "--commitment", "commitment.json")
     assert (status, "not the commitment of epoch 2" in said) == (3, True)
     assert run("test-text", "texts.ndjson", *OF_TWINS, "--commitment", "commitment.json", "--epoch", "1")[0] == 0
+
+
+@pytest.fixture
+def ledger() -> str:
+    open_store("control.sqlite").close()
+    return "control.sqlite"
+
+
+def test_a_term_begins_with_its_commitment_in_the_ledger_which_every_test_then_names(
+    run: Run, ring: Path, ledger: str
+) -> None:
+    status, out, said = run("rotate", "ring.json", "--scope", "campaign:c-1", "--ledger", ledger, "--by", "ann")
+    assert (status, "entry 0 of the ledger" in said) == (0, True)
+    with open_store(ledger) as store:
+        (only,) = read_commitments(store)
+        assert dataclasses.asdict(only.told) == json.loads(out)
+        assert (only.by, audit(store).faults) == ("ann", ())
+    Path("served.ndjson").write_text(SERVED)
+    report = json.loads(run("test-text", "served.ndjson", *OF_TWINS, "--ledger", ledger)[1])
+    assert (report["ledger"]["entry"], report["ledger"]["by"], report["ledger"]["others"]) == (0, "ann", 0)
+    assert dt.datetime.fromisoformat(report["ledger"]["since"]) <= dt.datetime.now(dt.UTC)
+    status, _, said = run("test-text", "served.ndjson", *OF_TWINS, "--epoch", "1", "--ledger", ledger)
+    assert (status, "no commitment of epoch 1 of campaign:c-1" in said) == (3, True)
+    assert "ledger" not in json.loads(run("test-text", "served.ndjson", *OF_TWINS)[1])
+
+
+def test_what_the_ledger_lacks_is_entered_once_and_keeps_its_first_moment(run: Run, ring: Path, ledger: str) -> None:
+    run("rotate", "ring.json", "--scope", "class:new", "--purpose", "watermark", "--ledger", ledger)
+    listed = rows(run("commitments", "ring.json", "--ledger", ledger)[1])
+    assert [(each["entry"], each["since"] is None) for each in listed] == [(None, True), (0, False)]
+    first = rows(run("commitments", "ring.json", "--enter", "--ledger", ledger)[1])
+    assert [each["entry"] for each in first] == [1, 0]
+    assert rows(run("commitments", "ring.json", "--enter", "--ledger", ledger)[1]) == first
+    run("rotate", "ring.json", "--scope", "campaign:c-1", "--ledger", ledger)
+    Path("served.ndjson").write_text(SERVED)
+    report = json.loads(run("test-text", "served.ndjson", *OF_TWINS, "--ledger", ledger)[1])
+    assert (report["ledger"]["entry"], report["ledger"]["others"]) == (2, 1)  # the watermark's is no key of twins
+
+
+def test_without_its_ledger_no_term_begins_and_nothing_is_entered(run: Run, ring: Path) -> None:
+    before = ring.read_text()
+    status, _, said = run("rotate", "ring.json", "--scope", "campaign:c-1", "--ledger", "absent.sqlite")
+    assert (status, "absent.sqlite: no such database" in said) == (2, True)
+    assert ring.read_text() == before
+    status, _, said = run("commitments", "ring.json", "--enter")
+    assert (status, "--enter needs a ledger" in said) == (2, True)
 
 
 def test_marked_tokens_are_found_closed_and_open(run: Run, ring: Path) -> None:

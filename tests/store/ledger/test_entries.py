@@ -32,6 +32,7 @@ EXAMPLES: list[Any] = [
     entries.KeyRevoked("key-3"),
     entries.Verification("business"),
     entries.Declaration("synthetic data for a safety classifier"),
+    entries.MarkCommitted("campaign:c-1", "twins", 2, 1_700_000_000_000_000, "ab" * 32, {"plan": "twins 1"}),
     entries.Record("share", {"partner": None, "tlp": "amber", "withheld": [{"count": 3}]}),
 ]
 

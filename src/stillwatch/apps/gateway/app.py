@@ -25,7 +25,7 @@ from stillwatch.apps.gateway.carrying import handles_of, put_back, refused_for
 from stillwatch.apps.gateway.exchange import Exchange, Receive, Send, logger
 from stillwatch.apps.gateway.headers import as_mapping
 from stillwatch.apps.gateway.origin import Origins
-from stillwatch.apps.gateway.parts import Parts, Passage, Watched
+from stillwatch.apps.gateway.parts import Parts, Passage, Watched, without_twin
 from stillwatch.apps.gateway.relay import Asked, Relay, Sent
 from stillwatch.apps.gateway.seams import Arrival, RecordingFailed
 from stillwatch.apps.gateway.settings import Config
@@ -132,7 +132,8 @@ class Gateway:
         row["handle"] = opened.status or None
         arrival = self._arrival(endpoint, caller, _Seen(scope, headers, now), row, route.told.channel)
         exchange = Exchange(self.parts, endpoint, arrival, send, Passage(began, upstream=route.told.name))
-        exchange.decision = exchange.announced = self.parts.settled(exchange.decision, asked)
+        settled = self.parts.settled if endpoint.exchange or endpoint is STORED_RESPONSE else without_twin
+        exchange.decision = exchange.announced = settled(exchange.decision, asked)
         exchange.sealing = self._handles.sealing(opened, asked, endpoint.name, who)
         if opened.fails and self._handles.rules.failed == "refuse" and not exchange.decision.effect.refused:
             exchange.decision = refused_for(opened, exchange.decision)

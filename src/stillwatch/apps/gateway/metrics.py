@@ -71,6 +71,12 @@ METRICS: tuple[Metric, ...] = (
         "index_version", GAUGE, "version of the index of known campaigns, of the process furthest behind", several="min"
     ),
     Metric("index_timestamp_seconds", GAUGE, "when the oldest index in use was made, since 1970", several="min"),
+    Metric(
+        "twins_uncommitted",
+        GAUGE,
+        "keys of twins that the ledger lacks: none is served",
+        several="max",
+    ),
     Metric("watcher_delay_seconds", GAUGE, "from the end of the last window to its verdicts", several="max"),
     Metric("processes", GAUGE, "processes that report"),
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stillwatch.actions.decision import Decision
+from stillwatch.actions.decision import ActionKind, Decision
 from stillwatch.apps.gateway.apis.altering import Step
 from stillwatch.apps.gateway.apis.errors import Answer
 from stillwatch.apps.gateway.apis.handles import Sealing
@@ -96,9 +96,13 @@ def altered_as_decided(arrival: Arrival, decision: Decision, sealing: Sealing) -
 
 
 def without_twin(decision: Decision, asked: Mapping[str, Any] | None = None) -> Decision:
-    """Return a decision without its twin, for whoever has no key to serve one by."""
+    """Return a decision without its twin, for whoever cannot serve one: nothing claims then that one was served."""
     del asked
-    return replace(decision, effect=replace(decision.effect, twin=False)) if decision.effect.twin else decision
+    if not decision.effect.twin:
+        return decision
+    effect = replace(decision.effect, twin=False)
+    done = ActionKind.OBSERVE if decision.action is ActionKind.SERVE_TWIN else decision.action
+    return replace(decision, action=done, effect=effect)
 
 
 def nobodys_organisation(account_id: str) -> str:

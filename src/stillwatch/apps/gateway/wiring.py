@@ -38,7 +38,9 @@ from stillwatch.apps.gateway.seams import Arrival, Outcome
 from stillwatch.apps.gateway.serving.supervisor import Background, Program
 from stillwatch.apps.gateway.settings import Config, Signing
 from stillwatch.apps.gateway.twins import Twins
+from stillwatch.provenance.twins.rules import METHOD
 from stillwatch.sketch.text import SketchKey
+from stillwatch.store.commitments import committed
 from stillwatch.store.database import Store, open_store
 from stillwatch.store.keys import hash_digest, hash_key, key_hashes
 from stillwatch.store.policies import record_policy
@@ -71,7 +73,8 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
     secret = deciding.places.secret
     keys = KeyRing(lambda: key_hashes(deciding.store), lambda key: hash_key(key, secret))
     metrics = watched_metrics(deciding)
-    twins = Twins(config.twins)
+    twins = Twins(config.twins, lambda: committed(deciding.store, METHOD))
+    metrics.source(lambda: {"twins_uncommitted": float(twins.uncommitted)})
     steps = _steps(config, twins)
     requests = logs.RequestLog(config.logs.sample)
 
@@ -98,7 +101,7 @@ def build_parts(config: Config, clock: Callable[[], float] = time.time) -> Parts
         watched=(
             *watched(config, deciding),
             Watched("gateway keys", lambda: deciding.plane.seen, keys.load),
-            *((Watched("twins", lambda: stamp(config.twins), twins.load),) if config.twins else ()),
+            *watched_twins(config, deciding, twins),
             *(signing.watched if signing is not None else ()),
         ),
         signing=signing,
@@ -166,6 +169,13 @@ def watched(config: Config, deciding: Deciding) -> tuple[Watched, ...]:
             lambda: desk.replace_access(read_access(config)),
         ),
     )
+
+
+def watched_twins(config: Config, deciding: Deciding, twins: Twins) -> tuple[Watched, ...]:
+    """Return the keys of twins, loaded again when their file changes, or the ledger in which they are committed."""
+    if config.twins is None:
+        return ()
+    return (Watched("twins", lambda: (stamp(config.twins), deciding.plane.seen), twins.load),)
 
 
 def naming(deciding: Deciding) -> tuple[Names, Watched]:

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stillwatch.apps.control.common import say
+from stillwatch.apps.control.records import Ledger
+from stillwatch.model import UsageError
+
 if TYPE_CHECKING:
     from types import ModuleType
 
 FOUND = 1
 SEED = 1
+PART = "stillwatch provenance"  # in whose name a commitment is entered, where nobody's is given
 app = typer.Typer(no_args_is_help=True, help="Was a model trained on our answers? Keys, twins, marks, and their tests.")
 
 Ring = Annotated[Path, typer.Argument(metavar="KEYRING", help="File of the secret and of its terms.")]
@@ -24,6 +29,7 @@ Epoch = Annotated[int | None, typer.Option("--epoch", help="Which term; the last
 Commitment = Annotated[
     Path | None, typer.Option("--commitment", help="As it was published; another key is refused.", metavar="FILE")
 ]
+By = Annotated[str, typer.Option("--by", help="Your name: it stands in the ledger.", metavar="NAME")]
 Seed = Annotated[int, typer.Option("--seed", help="Of the random keys that the report is calibrated by.", metavar="N")]
 Texts = Annotated[
     Path, typer.Argument(metavar="TEXTS", help="NDJSON with id and text; and prompt, where there was one.")
@@ -44,22 +50,42 @@ def rotate(
     ring: Ring,
     scope: Scope,
     purpose: Annotated[str, typer.Option("--purpose", help="twins or watermark.")] = "twins",
+    ledger: Ledger = None,
+    by: By = PART,
 ) -> None:
-    """Begin a term of a key and print its commitment, to be published before anything is served under it."""
+    """Begin a term of a key, and publish its commitment: in print and, before the term begins, in the ledger."""
     from stillwatch.apps.provenance.files import load_keyring, store_keyring
+    from stillwatch.apps.provenance.standing import entering
 
     held = load_keyring(ring).rotated(scope, purpose, time.time_ns() // 1000)
+    key = held.key(scope, purpose)
+    with entering(ledger, by) as append:
+        if append is not None:  # first: a term of the keyring without its entry would serve nothing
+            say(f"entry {_suspects().publish(key, append)} of the ledger")
     store_keyring(held, ring, new=False)
-    _print(_suspects().commitment(held.key(scope, purpose)))
+    _print(_suspects().commitment(key))
 
 
 @app.command()
-def commitments(ring: Ring) -> None:
-    """Print the commitment of each term of a keyring, one a line."""
+def commitments(
+    ring: Ring,
+    enter: Annotated[bool, typer.Option("--enter", help="Enter those that the ledger lacks.")] = False,
+    ledger: Ledger = None,
+    by: By = PART,
+) -> None:
+    """Print the commitment of each term of a keyring, one a line; with a ledger, since when it stands there."""
     from stillwatch.apps.provenance.files import load_keyring
+    from stillwatch.apps.provenance.standing import entering, entries_of
 
-    for key in load_keyring(ring).all_keys():
-        print(json.dumps(_suspects().commitment(key), ensure_ascii=False))
+    keys = list(load_keyring(ring).all_keys())
+    if enter:
+        with entering(ledger, by) as append:
+            if append is None:
+                raise UsageError("--enter needs a ledger: name the control plane's database by --ledger")
+            for key in keys:
+                _suspects().publish(key, append)
+    for key, where in zip(keys, entries_of(keys, ledger), strict=True):
+        print(json.dumps(_suspects().commitment(key) | where, ensure_ascii=False))
 
 
 @app.command()
@@ -77,7 +103,7 @@ def pairs(texts: Texts) -> None:
 
 
 @app.command("test-twins")
-def try_twins(
+def try_twins(  # noqa: PLR0913  (a command's options are its parameters)
     scores: Annotated[
         Path, typer.Argument(metavar="SCORES", help="NDJSON: unit and rule of each pair, and its log-likelihoods.")
     ],
@@ -86,22 +112,24 @@ def try_twins(
     epoch: Epoch = None,
     commitment: Commitment = None,
     seed: Seed = SEED,
+    ledger: Ledger = None,
 ) -> None:
     """Test by its likelihoods whether a suspect learned the served twins; exit status 1 when it did."""
-    _conclude(_suspects().by_likelihoods(scores, _suspects().Asked(keyring, scope, epoch, commitment, seed)))
+    _conclude(_suspects().by_likelihoods(scores, _suspects().Asked(keyring, scope, epoch, commitment, seed, ledger)))
 
 
 @app.command("test-text")
-def try_text(
+def try_text(  # noqa: PLR0913  (a command's options are its parameters)
     texts: Texts,
     keyring: RingOption,
     scope: Scope,
     epoch: Epoch = None,
     commitment: Commitment = None,
     seed: Seed = SEED,
+    ledger: Ledger = None,
 ) -> None:
     """Test by text that it wrote whether a suspect learned the served twins; exit status 1 when it did."""
-    _conclude(_suspects().by_text(texts, _suspects().Asked(keyring, scope, epoch, commitment, seed)))
+    _conclude(_suspects().by_text(texts, _suspects().Asked(keyring, scope, epoch, commitment, seed, ledger)))
 
 
 @app.command("test-marks")
@@ -123,9 +151,10 @@ def try_marks(  # noqa: PLR0913  (a command's options are its parameters)
     epoch: Epoch = None,
     commitment: Commitment = None,
     seed: Seed = SEED,
+    ledger: Ledger = None,
 ) -> None:
     """Test whether a suspect learned from watermarked text; exit status 1 when it did."""
-    asked = _suspects().Asked(keyring, scope, epoch, commitment, seed)
+    asked = _suspects().Asked(keyring, scope, epoch, commitment, seed, ledger)
     _conclude(_suspects().by_marks(tokens, asked, _suspects().Scheme(scheme, vocabulary, gamma), reference))
 
 

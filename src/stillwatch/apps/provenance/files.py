@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,14 +61,16 @@ def store_keyring(ring: Keyring, path: Path, new: bool) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def check_commitment(key: MarkKey, path: Path) -> None:
-    """Refuse a key that is not the one that was published. Raises InputRefused."""
+def check_commitment(key: MarkKey, path: Path, method: Mapping[str, str]) -> None:
+    """Refuse a key that is not the one that was published, or was to be tested otherwise. Raises InputRefused."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         told = None
     if not isinstance(told, dict) or not opens(key, told):
         raise InputRefused(f"{path}: this is not the commitment of epoch {key.term.epoch} of {key.term.scope}")
+    if told.get("method") != method:
+        raise InputRefused(f"{path}: that key was to be tested by another method; use the stillwatch of then")
 
 
 def number(value: Any) -> float:

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from stillwatch.apps.provenance.files import check_commitment, load_keyring, number, rows_of, text, whole_numbers
+from stillwatch.apps.provenance.standing import look_up, method_of
 from stillwatch.model import InputRefused
 from stillwatch.provenance import lineage, radioactivity
 from stillwatch.provenance.calibration import LEAST_KEYS, random_keys
-from stillwatch.provenance.keyring import MarkKey, commitment_of
+from stillwatch.provenance.keyring import Append, MarkKey, commit, commitment_of
 from stillwatch.provenance.reports import as_json
 from stillwatch.provenance.twins.coins import serve
 from stillwatch.provenance.twins.judge import Scored, completion_test, sign_test
 from stillwatch.provenance.twins.pairs import Pair, pairs_of
-from stillwatch.provenance.twins.rules import METHOD
 from stillwatch.provenance.watermark import schemes
 
 LEARNED = radioactivity.Finding.LEARNED.value
@@ -31,19 +31,20 @@ KNOWN_ROW = '{"exchange_id": "exch-1", "model": "base-1", "role": "control", "sc
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which key a command is about, what was published of it, and the seed of the random keys."""
+    """Which key a command is about, what was published of it and where, and the seed of the random keys."""
 
     keyring: Path
     scope: str
     epoch: int | None = None
     commitment: Path | None = None
     seed: int = 1
+    ledger: str | None = None
 
     def key(self, purpose: str) -> MarkKey:
         """Return the key. Raises InputRefused where it is not the one that was published."""
         key = load_keyring(self.keyring).key(self.scope, purpose, self.epoch)
         if self.commitment is not None:
-            check_commitment(key, self.commitment)
+            check_commitment(key, self.commitment, method_of(purpose))
         return key
 
 
@@ -72,7 +73,12 @@ class _Tokens:
 
 def commitment(key: MarkKey) -> dict[str, Any]:
     """Return what is published of a key."""
-    return commitment_of(key, METHOD if key.term.purpose == "twins" else radioactivity.METHOD)
+    return commitment_of(key, method_of(key.term.purpose))
+
+
+def publish(key: MarkKey, append: Append) -> int:
+    """Enter a key's commitment into a ledger, and return the entry's number."""
+    return commit(key, append, method_of(key.term.purpose))
 
 
 def rendered(path: Path, asked: Asked) -> Iterator[dict[str, Any]]:
@@ -90,17 +96,19 @@ def pairs(path: Path) -> Iterator[Pair]:
 
 def by_likelihoods(path: Path, asked: Asked) -> dict[str, Any]:
     """Run the sign test on scored pairs."""
-    scores = list(rows_of(path, SCORE_ROW, _scored))
+    scores, key = list(rows_of(path, SCORE_ROW, _scored)), asked.key("twins")
+    where = look_up(key, asked.ledger)
     with _refusing(path):
-        return as_json(sign_test(scores, asked.key("twins"), random_keys(LEAST_KEYS, asked.seed)))
+        return as_json(sign_test(scores, key, random_keys(LEAST_KEYS, asked.seed))) | where
 
 
 def by_text(path: Path, asked: Asked) -> dict[str, Any]:
     """Run the completion test on texts of a suspect."""
     rows = list(_texts(path))
-    told = [row.text for row in rows], [row.prompt for row in rows]
+    told, key = ([row.text for row in rows], [row.prompt for row in rows]), asked.key("twins")
+    where = look_up(key, asked.ledger)
     with _refusing(path):
-        return as_json(completion_test(told[0], asked.key("twins"), random_keys(LEAST_KEYS, asked.seed), told[1]))
+        return as_json(completion_test(told[0], key, random_keys(LEAST_KEYS, asked.seed), told[1])) | where
 
 
 def by_marks(path: Path, asked: Asked, scheme: Scheme, reference: Path | None = None) -> dict[str, Any]:
@@ -108,6 +116,7 @@ def by_marks(path: Path, asked: Asked, scheme: Scheme, reference: Path | None = 
     rows = list(rows_of(path, TOKEN_ROW, _tokens))
     plain = [] if reference is None else [row.tokens for row in rows_of(reference, TOKEN_ROW, _tokens)]
     key = asked.key("watermark")
+    where = look_up(key, asked.ledger)
     keys = radioactivity.Keys(
         schemes.key_for(scheme.name, key),
         schemes.random_for(scheme.name, random_keys(LEAST_KEYS, asked.seed)),
@@ -115,15 +124,18 @@ def by_marks(path: Path, asked: Asked, scheme: Scheme, reference: Path | None = 
         key.commitment,
     )
     with _refusing(path):
-        highest = max((int(each.max()) for row in rows for each in (row.tokens, row.likeliest) if len(each)), default=0)
+        held = [each for row in rows for each in (row.tokens, row.likeliest)] + plain
+        highest = max((int(each.max()) for each in held if len(each)), default=0)
         if highest >= scheme.vocabulary:
             raise ValueError(f"token {highest} is not within a vocabulary of {scheme.vocabulary}")
         texts, prompts = [row.tokens for row in rows], [row.prompt for row in rows]
         if reference is not None:
-            return as_json(radioactivity.score_compared(texts, plain, keys, prompts))
-        if rows and all(len(row.likeliest) for row in rows):
-            return as_json(radioactivity.score_open([radioactivity.Read(r.tokens, r.likeliest) for r in rows], keys))
-        return as_json(radioactivity.score_closed(texts, keys, prompts))
+            found = radioactivity.score_compared(texts, plain, keys, prompts)
+        elif rows and all(len(row.likeliest) for row in rows):
+            found = radioactivity.score_open([radioactivity.Read(r.tokens, r.likeliest) for r in rows], keys)
+        else:
+            found = radioactivity.score_closed(texts, keys, prompts)
+        return as_json(found) | where
 
 
 def by_agreement(path: Path) -> dict[str, Any]:

@@ -12,6 +12,10 @@ Array = np.ndarray[Any, Any]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 PERSON = b"stillwatch-mark1"
+METHOD = {  # what is committed to before anything is marked
+    "plan": "watermark 1",
+    "test": "open and closed: distinct pairs; compared: excess over unmarked text of the teacher; soft: mass",
+}
 
 
 class Mark(Protocol):

@@ -28,6 +28,7 @@ class EntryKind(StrEnum):
     DECLARATION = "declaration"
     RECORD = "record"
     ANSWER = "answer"
+    MARK_COMMITTED = "mark-committed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,19 @@ class Answer:
     kid: str
 
 
+@dataclass(frozen=True, slots=True)
+class MarkCommitted:
+    """A key of twins or of a watermark is bound, before anything is served under it. No part of the key stands here."""
+
+    KIND: ClassVar = EntryKind.MARK_COMMITTED
+    scope: str  # campaign:ID, class:NAME or deployment:NAME; the subject's id too
+    purpose: str
+    epoch: int
+    begins: int  # µs since 1970, UTC
+    commitment: str  # SHA-256 over the term and the key, in hexadecimal
+    method: Mapping[str, Value]  # what a test may not choose afterwards
+
+
 Content = (
     Verdict
     | Action
@@ -149,6 +163,7 @@ Content = (
     | Declaration
     | Record
     | Answer
+    | MarkCommitted
 )  # another kind of entry is a record, a member of EntryKind, and a place in this list
 _CONTENTS: dict[EntryKind, type[Any]] = {each.KIND: each for each in Content.__args__}
 

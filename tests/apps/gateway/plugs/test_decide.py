@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stillwatch.actions.decision import ActionKind, Decision, Effect
 from stillwatch.apps.gateway.plugs.contract import decision_from, decision_json, exchange_json
 from stillwatch.apps.gateway.plugs.decide import DecideApi, decide_api
 from stillwatch.apps.gateway.plugs.reading import Asked, arrival_of
@@ -75,6 +76,15 @@ def test_a_shadow_decision_says_what_would_have_been(served: Served) -> None:
                              "drop": [], "announce": True, "reasoning": "", "logprob_decimals": None,
                              "logprob_top": None, "twin": False}  # fmt: skip
     assert "problem" not in said
+
+
+def test_a_twin_is_nothing_that_a_caller_is_asked_for_and_none_is_recorded(served: Served) -> None:
+    twin = Decision(ActionKind.SERVE_TWIN, Effect(twin=True), rule="twins", reason="wording")
+    served.rules.decide = lambda arrival: twin  # type: ignore[method-assign]
+    said = served.decide(exchange_id="x-1")
+    assert (said["action"], said["rule"], said["twin"], said["refused"]) == ("observe", "twins", False, False)
+    served.post("/v1/outcome", {"exchange_id": "x-1", "status": 200})
+    assert [row[1].action for row in served.kept.rows] == ["observe"]
 
 
 def test_an_allowed_exchange_is_kept_when_its_outcome_is_told_and_only_once(served: Served) -> None:

@@ -20,7 +20,13 @@ from stillwatch.apps.gateway.seams import Outcome, RecordingFailed
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Tell = Callable[[Outcome], Awaitable[None]]
+Alters = Callable[[Decision], Steps]
 KEPT_FROM = 300  # an answer from this status on is an error: nothing of it is altered
+
+
+def by_its_effect(decision: Decision) -> Steps:
+    """Return the steps of a decision, for whoever serves no twins."""
+    return steps_for(decision.effect)
 
 
 class Relayed:
@@ -29,9 +35,11 @@ class Relayed:
     An answer in JSON is held until it is whole; events pass as they come, and break off where they cannot be kept.
     """
 
-    def __init__(self, send: Send, decision: Decision, tell: Tell, asked: tuple[str, str, Name]) -> None:
-        """`asked` has the API, the endpoint, and what names handles."""
-        self._send, self._decision, self._effect, self._tell = send, decision, decision.effect, tell
+    def __init__(
+        self, send: Send, decision: Decision, tell: Tell, asked: tuple[str, str, Name], alters: Alters = by_its_effect
+    ) -> None:
+        """`asked` has the API, the endpoint, and what names handles; `alters` gives the steps of a decision."""
+        self._send, self._decision, self._alters, self._tell = send, decision, alters, tell
         self._api, self._endpoint, self._name = asked
         self._start: Message | None = None
         self._held: bytearray | None = None  # an answer in JSON
@@ -61,7 +69,7 @@ class Relayed:
         headers = {name.lower(): value for name, value in start.get("headers", ())}
         kind = headers.get(b"content-type", b"").decode("latin-1")
         self._start = dict(start)
-        self._steps = steps_for(self._effect) if start["status"] < KEPT_FROM else ()
+        self._steps = self._alters(self._decision) if start["status"] < KEPT_FROM else ()
         told = announce(self._decision) if start["status"] < KEPT_FROM else ()
         self._start["headers"] = [*start.get("headers", ()), *told]
         if kind.startswith(("application/json", "application/problem+json")):

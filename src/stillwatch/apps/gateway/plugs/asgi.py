@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stillwatch.actions.decision import Decision
+from stillwatch.apps.gateway.apis.altering import Steps
+from stillwatch.apps.gateway.apis.endpoints import NAMED
 from stillwatch.apps.gateway.apis.lowering import lowered, unlowered
 from stillwatch.apps.gateway.apis.naming import DIGESTS, Names, Naming
 from stillwatch.apps.gateway.apis.parsing import parse_object, rewrite
 from stillwatch.apps.gateway.apis.refusals import refuse
 from stillwatch.apps.gateway.exchange import CLIENT_LEFT
-from stillwatch.apps.gateway.plugs.answering import Relayed
+from stillwatch.apps.gateway.parts import without_twin
+from stillwatch.apps.gateway.plugs.answering import Alters, Relayed, by_its_effect
 from stillwatch.apps.gateway.plugs.client import AsyncClient
 from stillwatch.apps.gateway.plugs.decide import read_all, replay
 from stillwatch.apps.gateway.plugs.paths import asks
@@ -21,6 +24,9 @@ from stillwatch.apps.gateway.plugs.undecided import CUT
 from stillwatch.apps.gateway.plugs.underway import Underway
 from stillwatch.apps.gateway.seams import Arrival, Decider, Outcome, Recorder, RecordingFailed
 from stillwatch.model import UsageError
+
+if TYPE_CHECKING:
+    from stillwatch.apps.gateway.twins import Twins
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -40,12 +46,21 @@ def own_account(scope: Message) -> str | None:
 class Here:
     """Decides and records in this process."""
 
-    def __init__(self, decider: Decider, recorder: Recorder) -> None:
-        self.underway = Underway(decider, recorder)
+    def __init__(self, decider: Decider, recorder: Recorder, twins: Twins | None = None) -> None:
+        self.underway, self._twins = Underway(decider, recorder), twins
 
-    async def decide(self, arrival: Arrival) -> Decision:
-        """Return the decision."""
-        return self.underway.decide(arrival)
+    async def decide(self, arrival: Arrival, body: bytes = b"") -> Decision:
+        """Return the decision; without its twin where there is no key, or `body` does not say what is asked for."""
+        return self.underway.decide(arrival, lambda decision: self._settled(decision, arrival, body))
+
+    def steps(self, decision: Decision) -> Steps:
+        """Return what alters an answer."""
+        return (*by_its_effect(decision), *(self._twins.steps(decision) if self._twins is not None else ()))
+
+    def _settled(self, decision: Decision, arrival: Arrival, body: bytes) -> Decision:
+        known = NAMED.get(arrival.endpoint)
+        asked = parse_object(body) if decision.effect.twin and known is not None and known.exchange else {}
+        return without_twin(decision) if self._twins is None or not asked else self._twins.settled(decision, asked)
 
     async def tell(self, arrival: Arrival, decision: Decision, outcome: Outcome) -> bool:
         """Record how an exchange ended. Raises RecordingFailed."""
@@ -58,9 +73,10 @@ class StillwatchMiddleware:
     """Give it a `decider`, a `recorder` and `names` to decide in this process, or a `client` to ask `/v1/decide`.
 
     `account` gets the ASGI scope and returns the account's id, as an authentication before this one left it there.
+    `twins` are served where it decides in this process; the decide API asks for none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a middleware's options are its parameters)
         self,
         app: App,
         *,
@@ -69,12 +85,13 @@ class StillwatchMiddleware:
         client: AsyncClient | None = None,
         account: Callable[[Message], str | None] = own_account,
         names: Names | None = None,
+        twins: Twins | None = None,
     ) -> None:
         self._app, self._account, self._names = app, account, _naming(names, client)
         if client is not None:
             self._decides: Here | AsyncClient = client
         elif decider is not None and recorder is not None and names is not None:
-            self._decides = Here(decider, recorder)
+            self._decides = Here(decider, recorder, twins)
         else:
             raise UsageError("StillwatchMiddleware needs decider=, recorder= and names=, or client=")
 
@@ -95,7 +112,7 @@ class StillwatchMiddleware:
                 await self._decides.tell(arrival, CUT, Outcome(CUT.effect.status))
             await _refuse(send, CUT, arrival)
             return
-        decision = await self._decides.decide(arrival)
+        decision, alters = await self._decided(arrival, body)
         if decision.effect.refused:
             await _refuse(send, decision, arrival)
             return
@@ -104,13 +121,18 @@ class StillwatchMiddleware:
         async def tell(outcome: Outcome) -> None:
             await self._decides.tell(arrival, decision, outcome)
 
-        relayed = Relayed(send, announced, tell, (arrival.api, arrival.endpoint, self._names.handle))
+        relayed = Relayed(send, announced, tell, (arrival.api, arrival.endpoint, self._names.handle), alters)
         try:
             await self._app(_with_length(scope, asked), replay(asked, receive), relayed.send)
         finally:
             if not relayed.ended:  # it failed, or its client left
                 with contextlib.suppress(Exception):  # what broke it is raised anyway
                     await tell(relayed.outcome(CLIENT_LEFT))
+
+    async def _decided(self, arrival: Arrival, body: bytes) -> tuple[Decision, Alters]:
+        if isinstance(self._decides, Here):
+            return await self._decides.decide(arrival, body), self._decides.steps
+        return await self._decides.decide(arrival), by_its_effect
 
     async def _connect(self, scope: Message, receive: Receive, send: Send) -> None:
         """Decide about a WebSocket when it opens. What is asked through it is not read."""

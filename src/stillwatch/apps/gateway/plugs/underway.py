@@ -51,8 +51,11 @@ class Underway:
     def __len__(self) -> int:
         return len(self._held)
 
-    def decide(self, arrival: Arrival) -> Decision:
-        """Return the decision. Asked again about an exchange that is under way, it is the same one."""
+    def decide(self, arrival: Arrival, can: Callable[[Decision], Decision] = without_twin) -> Decision:
+        """Return the decision. Asked again about an exchange that is under way, it is the same one.
+
+        `can` says what of a decision can be done here: where answers are out of reach, no twin.
+        """
         self.expire()
         if is_probe(arrival):
             message = "This is how a refusal looks. The request went no further."
@@ -60,7 +63,7 @@ class Underway:
         held = self._held.get(arrival.exchange_id)
         if held is not None and held[1].account_id == arrival.account_id:
             return held[2]
-        decision = without_twin(self._decider.decide(arrival))
+        decision = can(self._decider.decide(arrival))
         self.counts["decided"] += 1
         if decision.effect.refused:
             self.refuse(arrival, decision)
