@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import Rest, clip
+from stillwatch.signals.statistics import Rest, beyond_luck, clip, over
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -40,6 +40,7 @@ def disposable_identity(group: GroupSketch, population: Population) -> Finding |
         enough = alike - size >= MIN_ALIKE
         usual.append((weak_alike - few) / (alike - size) if enough else others.share(weak))
     outside = float(np.average(usual, weights=counts))  # who pays nothing shows little, everywhere
-    bits = clip(2.0 * float(np.log2((inside + 0.1) / (outside + 0.1))), 0.0, CAP)
+    sure = beyond_luck(inside, outside, group.size)
+    bits = clip(2.0 * over(sure, outside, 0.1), 0.0, CAP)
     because = f"{inside:.0%} of members are weakly verified ({outside:.0%} on like plans)"
     return Finding(bits, because) if bits > 0.1 else None

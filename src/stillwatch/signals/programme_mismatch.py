@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.model import Axis, Family
 from stillwatch.signals.base import Finding, signal
-from stillwatch.signals.statistics import Rest, clip, devotion
+from stillwatch.signals.statistics import Rest, beyond_luck, clip, devotion, over
 from stillwatch.sketch.groups import GroupSketch
 from stillwatch.sketch.population import Population
 
@@ -38,7 +38,8 @@ def programme_mismatch(group: GroupSketch, population: Population) -> Finding | 
         / max(group.exchanges, 1)
         * float(group.sums["single"].sum() / max(group.exchanges, 1))
     )
-    bits = clip(float(np.log2((inside + 0.02) / (outside + 0.02))) * (5.0 * harvest - 4.0), 0.0, CAP)
+    sure = beyond_luck(inside, outside, group.size)
+    bits = clip(over(sure, outside, 0.02) * (5.0 * harvest - 4.0), 0.0, CAP)
     if bits <= 0.1 or inside < 0.2:
         return None
     return Finding(bits, f"{inside:.0%} of members are in a discounted programme ({outside:.0%} elsewhere)")

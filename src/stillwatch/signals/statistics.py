@@ -78,6 +78,15 @@ def over(inside: float, outside: float, floor: float) -> float:
     return float(np.log2((inside + floor) / (outside + floor)))
 
 
+def beyond_luck(inside: float, outside: float, members: int) -> float:
+    """Return a group's share less one standard error of as many strangers', though never less than theirs.
+
+    Two of ten is no more than one of ten, by luck; twenty of a hundred is. So a handful is held to what it can show.
+    """
+    error = float(np.sqrt(outside * (1.0 - outside) / max(members, 1)))
+    return max(inside - error, min(inside, outside))
+
+
 @dataclass(frozen=True, slots=True)
 class Rest:
     """Everyone who is not in a group, by what is left of the totals."""
