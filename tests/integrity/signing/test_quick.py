@@ -118,7 +118,7 @@ def taken(said: Said) -> Any:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @given(told=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_comes_the_quick_reader_takes_what_the_full_one_takes(endpoint: str, told: st.DataObject) -> None:
     pieces = told.draw(st.lists(events(endpoint), min_size=1, max_size=4))
     whole = b"".join(pieces)

@@ -120,9 +120,7 @@ def test_what_came_over_the_wire_is_verified_by_the_command_with_its_proof(
     made, key = stage
     headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
     (tmp_path / "request").write_text(json.dumps(ASKED | {"stream": True}))
-    asked = urllib.request.Request(
-        f"{made.url}/v1/chat/completions", (tmp_path / "request").read_bytes(), headers
-    )
+    asked = urllib.request.Request(f"{made.url}/v1/chat/completions", (tmp_path / "request").read_bytes(), headers)
     with urllib.request.urlopen(asked) as answer:
         (tmp_path / "answer").write_bytes(answer.read())
     keys = made.url + WELL_KNOWN
