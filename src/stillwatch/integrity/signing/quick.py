@@ -21,7 +21,11 @@ PLACES = {f"{stem}.delta": (family, more) for stem, (family, more, _) in DELTAS.
 Absent = Any  # what its default says: nothing of the name may be there
 
 
-class Function(msgspec.Struct, gc=False):
+class Part(msgspec.Struct, gc=False):
+    """Of an event; no part of one holds itself, so nothing needs to look for that."""
+
+
+class Function(Part):
     """What a delta of a chat says of a call."""
 
     name: str | None = None
@@ -29,7 +33,7 @@ class Function(msgspec.Struct, gc=False):
     input: None = None
 
 
-class Call(msgspec.Struct):
+class Call(Part):
     """A tool call in a delta of a chat."""
 
     index: int | None = None
@@ -37,7 +41,7 @@ class Call(msgspec.Struct):
     custom: None = None
 
 
-class Delta(msgspec.Struct):
+class Delta(Part):
     """What a choice of a chat says next; of members that are None here any other value is rare."""
 
     content: str | None = None
@@ -52,7 +56,7 @@ class Delta(msgspec.Struct):
     provider_specific_fields: None = None
 
 
-class Choice(msgspec.Struct):
+class Choice(Part):
     """A choice that goes on."""
 
     delta: Delta
@@ -60,7 +64,7 @@ class Choice(msgspec.Struct):
     finish_reason: None = None
 
 
-class Chunk(msgspec.Struct):
+class Chunk(Part):
     """A chunk of a chat with one choice."""
 
     choices: tuple[Choice]
@@ -69,7 +73,7 @@ class Chunk(msgspec.Struct):
     stillwatch: Absent = msgspec.UNSET
 
 
-class BlockDelta(msgspec.Struct, gc=False):
+class BlockDelta(Part):
     """What a block of a message says next."""
 
     type: str
@@ -78,7 +82,7 @@ class BlockDelta(msgspec.Struct, gc=False):
     thinking: str | None = None
 
 
-class BlockEvent(msgspec.Struct):
+class BlockEvent(Part):
     """A block of a message that goes on."""
 
     type: Literal["content_block_delta"]
@@ -88,7 +92,7 @@ class BlockEvent(msgspec.Struct):
     choices: Absent = msgspec.UNSET
 
 
-class ResponseEvent(msgspec.Struct):
+class ResponseEvent(Part):
     """A part of a response that goes on."""
 
     type: str
