@@ -23,6 +23,7 @@ USUAL: dict[str, list[dict[str, Any]]] = {
     CHAT: [
         {"model": "m", "choices": [{"index": 0, "delta": {"content": "a", "role": "assistant"}, "logprobs": None}]},
         {"model": "m", "choices": [{"index": 1, "delta": {"reasoning_content": "b", "content": None}}], "usage": None},
+        {"choices": [{"delta": {"content": "c"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}},
         {"choices": [{"delta": {"tool_calls": [{"index": 1, "function": {"name": "f", "arguments": "{"}}]}}]},
     ],
     RESPONSES: [

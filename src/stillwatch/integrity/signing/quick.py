@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from stillwatch.integrity.signing.events import DELTAS, TEXT_DELTA
-from stillwatch.integrity.signing.reading import CHAT, MESSAGES, RESPONSES
+from stillwatch.integrity.signing.reading import CHAT, MESSAGES, RESPONSES, read_usage
 from stillwatch.integrity.signing.said import Said
 
 LONGEST = 4_096  # bytes: in a longer event a number may have more digits than Python reads, and here it is skipped
@@ -69,7 +69,7 @@ class Chunk(Part):
 
     choices: tuple[Choice]
     model: str | None = None
-    usage: None = None
+    usage: Any = None
     stillwatch: Absent = msgspec.UNSET
 
 
@@ -127,6 +127,8 @@ def _chat(data: bytes, said: Said) -> bool:
         return False
     if chunk.model:
         said.models.add(chunk.model)
+    if chunk.usage is not None:
+        read_usage(chunk.usage, said)
     choice = chunk.choices[0]
     delta, at = choice.delta, choice.index
     thought = delta.reasoning if delta.reasoning_content is None else delta.reasoning_content
