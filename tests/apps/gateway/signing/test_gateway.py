@@ -200,7 +200,7 @@ def test_of_a_stored_response_the_head_is_signed_and_names_which_it_is(keys: Pat
             body = answer.read()
             told = {name.lower(): value for name, value in answer.headers.items()}
         with urllib.request.urlopen(f"{made.upstream_url}/v1/responses/resp_1") as upstream:
-            assert body == upstream.read()
+            assert _without_ids(body) == _without_ids(upstream.read())
         asked = Message(url, sent)
         asked.method = "GET"
         assert '"content-digest"' in check_head(Head(200, told, asked), published, body)
@@ -211,4 +211,4 @@ def test_of_a_stored_response_the_head_is_signed_and_names_which_it_is(keys: Pat
 
 
 def _without_ids(body: bytes) -> bytes:
-    return re.sub(rb"chatcmpl-\d+", b"chatcmpl-N", body)
+    return re.sub(rb"(chatcmpl|resp)-?_?\d+", rb"\1-N", body)
