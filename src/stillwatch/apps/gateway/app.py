@@ -119,8 +119,8 @@ class Gateway:
         body = await self._body(headers, receive)
         began = self.parts.clock()
         asked = parse_request(body) if endpoint.body else {}
-        sent = Sent(asked, body or None)
         path, who = scope["raw_path"].decode("ascii"), self._who(caller, now)
+        sent = Sent(asked, body or None, path)
         path, opened = self._opened(endpoint, asked, body, (path, who))
         asked = {**asked, **opened.changes}
         row = read_asked(asked, endpoint.name, self._name) if endpoint.body else {}

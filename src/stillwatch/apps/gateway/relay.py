@@ -39,6 +39,7 @@ class Sent:
 
     fields: dict[str, Any]  # of the body
     body: bytes | None
+    path: str  # without the query
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +258,15 @@ class _Deaf(Listener):
 
 
 def _signed(exchange: Exchange, asked: Asked, response: aiohttp.ClientResponse, body: bytes) -> SignedAnswer | None:
-    """The answer with its receipt; None where answers are not signed, or this one is none of a model."""
-    signing = exchange.parts.signing
-    if signing is None or not exchange.endpoint.exchange or response.status != 200:
+    """The answer with its receipt; of a stored response the head alone is signed. None where nothing is."""
+    signing, kind = exchange.parts.signing, response.headers.get("content-type", "")
+    if signing is None or response.status != 200:
         return None
-    question = signing.question(exchange.endpoint.name, asked.sent.fields, asked.headers, asked.sent.body)
-    signed = signing.whole(body, question, response.headers.get("content-type", ""))
+    if exchange.endpoint is STORED_RESPONSE:
+        signed = signing.stored(body, asked.method, asked.sent.path, kind)
+    else:
+        question = signing.question(exchange.endpoint.name, asked.sent.fields, asked.headers, asked.sent.body)
+        signed = signing.whole(body, question, kind)
     encoded = response.headers.get("content-encoding", "identity") != "identity"
     return None if signed is None or (encoded and signed.body == body) else signed  # it may not be decoded
 

@@ -18,10 +18,11 @@ from stillwatch.integrity.signing.asked import Asked, read_asked
 from stillwatch.integrity.signing.canonical import canonical, encode
 from stillwatch.integrity.signing.events import DONE, read_event
 from stillwatch.integrity.signing.keys import KeyRing, SigningKey
+from stillwatch.integrity.signing.quick import BROKEN, take
 from stillwatch.integrity.signing.reading import CHAT, read_answer
 from stillwatch.integrity.signing.record import FIELD, SPECIFIC, Receipt, Told, make_record, place_of
 from stillwatch.integrity.signing.said import Said
-from stillwatch.integrity.signing.sse import Events, TooLong, data_of, with_field
+from stillwatch.integrity.signing.sse import Events, TooLong, data_of, object_of, with_field
 from stillwatch.model import StillwatchError
 
 TYPE = "stillwatch-answer"
@@ -33,7 +34,6 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 MARK = FIELD.encode()
 EMPTY = {"index": 0, "delta": {SPECIFIC: {"": 0}}, "finish_reason": None}  # "": where the receipt comes
-BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,13 @@ class SigningStream:
         """Return what may be sent on; an event that is not whole waits."""
         if self._over:
             return self._events.rest() + chunk
-        if self._events.is_one(chunk):  # most pieces are one event
-            return self._signed(chunk)
+        data = b"" if self._events.held else object_of(chunk)
+        if data:  # most pieces are one event
+            return chunk if take(data, self._said, self._question.endpoint) else self._signed(chunk)
         sent = []
         try:
             for event in self._events.feed(chunk):
-                sent.append(self._signed(event))
+                sent.append(self._quickly(event))
         except TooLong:
             self._over = True
             sent.append(self._events.rest())
@@ -147,6 +148,10 @@ class SigningStream:
     def rest(self) -> bytes:
         """Return what came after the last whole event, at the end."""
         return self._events.rest()
+
+    def _quickly(self, event: bytes) -> bytes:
+        data = b"" if self._over else object_of(event)
+        return event if data and take(data, self._said, self._question.endpoint) else self._signed(event)
 
     def _signed(self, event: bytes) -> bytes:
         data = data_of(event)

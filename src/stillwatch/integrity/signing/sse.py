@@ -17,28 +17,44 @@ class Events:
     """Gathers pieces and gives whole events, each with the empty line that ends it."""
 
     def __init__(self) -> None:
-        self._held = b""
+        self.held = b""  # the event that is not whole yet
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the events that are whole now."""
-        held = self._held + chunk if self._held else chunk
-        start = 0
-        for end in EVENT_END.finditer(held):
-            at = end.end()
-            yield held[start:at]
-            start = at
-        self._held = held[start:]
-        if len(self._held) > LONGEST_EVENT:
+        held = self.held + chunk if self.held else chunk
+        if b"\r" not in held:  # then there is one way to end an event
+            *whole, self.held = held.split(b"\n\n")
+            for event in whole:
+                yield event + b"\n\n"
+        else:
+            start = 0
+            for end in EVENT_END.finditer(held):
+                at = end.end()
+                yield held[start:at]
+                start = at
+            self.held = held[start:]
+        if len(self.held) > LONGEST_EVENT:
             raise TooLong("an event of the stream is too long")
-
-    def is_one(self, chunk: bytes) -> bool:
-        """Say whether a piece is one whole event, and nothing waits."""
-        return not self._held and -1 < chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk
 
     def rest(self) -> bytes:
         """Return what came after the last whole event."""
-        held, self._held = self._held, b""
+        held, self.held = self.held, b""
         return held
+
+
+def object_of(event: bytes) -> bytes:
+    """Return the data of what is one whole event with one line of data, an object's; nothing of anything else.
+
+    It may have a name before its data. Its lines are looked for once: that is most of what reading one costs.
+    """
+    lines = event.splitlines()
+    if len(lines) == 2:
+        data = lines[0]
+    elif len(lines) == 3 and lines[0][:6] == b"event:":
+        data = lines[1]
+    else:
+        return b""
+    return data[6:] if data[:7] == b"data: {" and not lines[-1] else b""
 
 
 def data_of(event: bytes) -> bytes:

@@ -189,5 +189,26 @@ def test_other_keys_are_taken_while_it_runs(gateway: Stack, keys: Path) -> None:
     assert Checker(after).check(receive(body)).genuine
 
 
+def test_of_a_stored_response_the_head_is_signed_and_names_which_it_is(keys: Path, tmp_path: Path) -> None:
+    through = '[authentication]\nkind = "pass-through"\n'
+    with stack(tmp_path, through, 'channel = "x"', signing=AnswerSigning(keys, receipts=KEPT)) as made:
+        published = load_keys(made.url + WELL_KNOWN)
+        KEPT.clear()
+        url = f"{made.url}/v1/responses/resp_1"
+        sent = {"authorization": f"Bearer {ALICE}"}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=sent)) as answer:
+            body = answer.read()
+            told = {name.lower(): value for name, value in answer.headers.items()}
+        with urllib.request.urlopen(f"{made.upstream_url}/v1/responses/resp_1") as upstream:
+            assert _without_ids(body) == _without_ids(upstream.read())
+        asked = Message(url, sent)
+        asked.method = "GET"
+        assert '"content-digest"' in check_head(Head(200, told, asked), published, body)
+        asked.url = url.replace("resp_1", "resp_2")
+        with pytest.raises(ValueError, match="does not hold"):
+            check_head(Head(200, told, asked), published, body)
+        assert KEPT == []
+
+
 def _without_ids(body: bytes) -> bytes:
-    return re.sub(rb"chatcmpl-\d+", b"chatcmpl-N", body)
+    return re.sub(rb"(chatcmpl|resp)-?_?\d+", rb"\1-N", body)

@@ -99,6 +99,15 @@ class AnswerSigning:
             self._keep(receipt)
         return SignedAnswer(signed, head)
 
+    def stored(self, body: bytes, method: str, path: str, content_type: str) -> SignedAnswer | None:
+        """Return a stored response, whose head alone is signed: the request to which it answers is not here."""
+        try:
+            head = self._signed_head(Hop(200, content_type, method, path), body)
+        except StillwatchError as error:
+            _tell(error)
+            return None
+        return SignedAnswer(body, head) if head else None
+
     def stream(self, asking: Asking, content_type: str) -> SignedStream | None:
         """Return what signs a stream; None where no key may sign."""
         try:
@@ -115,9 +124,11 @@ class AnswerSigning:
         return Answer(200, (JSON, length, (b"cache-control", b"public, max-age=%d" % MAX_AGE)), body)
 
     def _head(self, asking: Asking, content_type: str, body: bytes | None) -> Head:
-        if not self._headers or not content_type.isascii():
+        return self._signed_head(Hop(200, content_type, "POST", asking.path, asking.digest), body)
+
+    def _signed_head(self, hop: Hop, body: bytes | None) -> Head:
+        if not self._headers or not hop.content_type.isascii():
             return []
-        hop = Hop(200, content_type, "POST", asking.path, asking.digest)
         return [(name.encode(), value.encode()) for name, value in sign_head(hop, body, self.signer, self._now())]
 
     def _keep(self, receipt: Receipt) -> None:
