@@ -68,7 +68,8 @@ def signing_now(folder: Path) -> set[int]:
 
 def ask_all(url: str, key: str, checks: list[Check], how: str) -> int:
     """Ask in each way that the SDKs know; return how many answers came."""
-    keys, more = url + WELL_KNOWN, {"extra_headers": {"mock": how}}
+    keys = url + WELL_KNOWN
+    more: Any = {"extra_headers": {"mock": how}}
     with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
         wrap(client, keys=keys, on_check=checks.append)
         assert client.chat.completions.create(**ASKED, **more).choices
