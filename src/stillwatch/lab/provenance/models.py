@@ -17,6 +17,7 @@ from stillwatch.provenance.watermark.needed import needed
 
 LAYERS, WIDTH, HEADS, LENGTH = 2, 128, 4, 96
 BATCH = 48
+TOGETHER = 256  # prompts that are sampled at a time
 PAD, END = 0, 1
 
 
@@ -78,23 +79,26 @@ def train(model: Any, documents: Sequence[Sequence[int]], steps: int, seed: int,
 
 
 def sample(
-    model: Any, prompts: Sequence[Sequence[int]], length: int, seed: int, table: Array | None = None, bias: float = 2.0
+    model: Any, prompts: Sequence[Sequence[int]], draws: Array, table: Array | None = None, bias: float = 2.0
 ) -> list[list[int]]:
-    """Return what a model writes behind prompts of one length, at temperature 1; `table` favours tokens by the last."""
-    torch = needed("torch")
-    generator = torch.Generator().manual_seed(seed)
+    """Return what a model writes behind prompts of one length, at temperature 1; `table` favours tokens by the last.
+
+    `draws` are uniform, (prompts, tokens): what is written of one hangs on its own draws, whatever is asked beside it.
+    """
+    torch, cache_of = needed("torch"), needed("transformers").DynamicCache
     favoured = None if table is None else torch.as_tensor(table, dtype=torch.float32) * bias
     found: list[list[int]] = []
-    with torch.no_grad():
-        for start in range(0, len(prompts), 256):
-            held = torch.as_tensor(np.array(prompts[start : start + 256]))
-            out, cache, last = [], needed("transformers").DynamicCache(), held
-            for _ in range(length):
+    with torch.inference_mode():
+        for start in range(0, len(prompts), TOGETHER):
+            last = torch.as_tensor(np.array(prompts[start : start + TOGETHER]))
+            drawn = torch.as_tensor(draws[start : start + TOGETHER], dtype=torch.float32)
+            out, cache = [], cache_of()
+            for at in range(drawn.shape[1]):
                 scores = model(input_ids=last, use_cache=True, **{_cache(): cache}).logits[:, -1]
                 if favoured is not None:
                     scores = scores + favoured[last[:, -1]]
                 scores[:, PAD] = -math.inf
-                last = torch.multinomial(scores.softmax(-1), 1, generator=generator)
+                last = _drawn(scores.softmax(-1).cumsum(-1), drawn[:, at : at + 1])
                 out.append(last[:, 0].numpy())
             found += [_ended(row) for row in np.array(out).T.tolist()]
     return found
@@ -156,6 +160,11 @@ def _batch(rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         cut = list(row)[:width]
         held[at, : len(cut)] = labels[at, : len(cut)] = cut
     return torch.as_tensor(held), torch.as_tensor(labels)
+
+
+def _drawn(mass: Any, draws: Any) -> Any:
+    """The first token whose cumulated probability is above the draw: (n, 1)."""
+    return (mass < draws * mass[:, -1:]).sum(-1, keepdim=True).clamp_(max=mass.shape[1] - 1)
 
 
 def _ended(row: list[int]) -> list[int]:
