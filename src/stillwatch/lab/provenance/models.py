@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,10 @@ from stillwatch.provenance.watermark.marks import Array
 from stillwatch.provenance.watermark.needed import needed
 
 LAYERS, WIDTH, HEADS, LENGTH = 2, 128, 4, 96
-BATCH = 48
+BATCH, ALIKE = 48, 8  # documents of a step; steps whose documents are sorted by length together
 TOGETHER = 256  # prompts that are sampled at a time
 PAD, END = 0, 1
+CORES = 2  # that a story is told on
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Vocabulary:
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of numbers."""
         return joined([self.words[each] for each in tokens if each > END])
+
+
+def use_cores() -> None:
+    """Let torch use two threads at most; fewer where `OMP_NUM_THREADS` says so."""
+    torch = needed("torch")
+    torch.set_num_threads(min(CORES, torch.get_num_threads()))
 
 
 def vocabulary(texts: Sequence[str]) -> Vocabulary:
@@ -57,17 +64,14 @@ def make(size: int, seed: int) -> Any:
 def train(model: Any, documents: Sequence[Sequence[int]], steps: int, seed: int, rate: float = 3e-3) -> float:
     """Train a model in place on documents, all once before any twice; return its last losses' mean, in nats a token."""
     torch = needed("torch")
-    rng, order = np.random.default_rng([seed, 4]), np.empty(0, int)
+    batches = _batches(np.array([len(each) for each in documents]), np.random.default_rng([seed, 4]))
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
     model.train()
     losses = []
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 20) * (0.1 + 0.9 * (1 - step / steps))
-        if len(order) < BATCH:
-            order = np.concatenate([order, rng.permutation(len(documents))])
-        taken, order = order[:BATCH], order[BATCH:]
-        held, labels = _batch([[*documents[at], END] for at in taken])
+        held, labels = _batch([[*documents[at], END] for at in next(batches)])
         loss = model(input_ids=held, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
@@ -133,13 +137,15 @@ def likelihoods(model: Any, prefixes: Sequence[Sequence[int]], endings: Sequence
     """Return the log-likelihood of each ending behind its prefix, in nats: (n,)."""
     whole = [[*before[-(LENGTH - len(ending)) :], *ending] for before, ending in zip(prefixes, endings, strict=True)]
     found = np.zeros(len(whole))
+    order = sorted(range(len(whole)), key=lambda at: len(whole[at]))  # so that little is filled up
 
     def see(number: int, scores: Array) -> None:
-        size, length = len(endings[number]), len(whole[number])
+        at = order[number]
+        size, length = len(endings[at]), len(whole[at])
         places = np.arange(length - size - 1, length - 1)
-        found[number] = scores[places, np.array(whole[number][length - size :])].sum()
+        found[at] = scores[places, np.array(whole[at][length - size :])].sum()
 
-    read(model, whole, see)
+    read(model, [whole[at] for at in order], see)
     return found
 
 
@@ -148,6 +154,17 @@ def _cache() -> str:
     """What transformers calls the cache of a forward pass: another name since 5.24."""
     named = inspect.signature(needed("transformers").GPT2LMHeadModel.forward).parameters
     return "cache" if "cache" in named else "past_key_values"
+
+
+def _batches(lengths: Array, rng: np.random.Generator) -> Iterator[Array]:
+    """Numbers of documents, a batch at a time and without end; those of a batch are of like length."""
+    while True:
+        order = rng.permutation(len(lengths))
+        for start in range(0, len(order), ALIKE * BATCH):
+            part = order[start : start + ALIKE * BATCH]
+            part = part[np.argsort(lengths[part], kind="stable")]
+            batches = [part[at : at + BATCH] for at in range(0, len(part), BATCH)]
+            yield from (batches[at] for at in rng.permutation(len(batches)))
 
 
 def _batch(rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stillwatch.lab.provenance.models import sample
+from stillwatch.lab.provenance.models import sample, use_cores
 from stillwatch.lab.provenance.story import Size, Story
 from stillwatch.lab.provenance.upstream import Question, Write, serve
-from stillwatch.provenance.watermark.needed import needed
 
 
 def words_for(story: Story) -> tuple[str, ...]:
@@ -44,7 +43,7 @@ def draws_for(question: Question, seed: int, length: int, marked: bool) -> np.nd
 
 def main(out: str, seed: str, size: str, port: str) -> None:
     """Serve until the process is ended."""
-    needed("torch").set_num_threads(2)
+    use_cores()
     serve(writer(Story(Path(out), Size.of(size), int(seed), lambda _: None)), int(port))
 
 

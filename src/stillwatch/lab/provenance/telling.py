@@ -12,19 +12,18 @@ from typing import Any
 from rich.console import Console
 
 from stillwatch.lab.provenance import gate, promised
+from stillwatch.lab.provenance.models import use_cores
 from stillwatch.lab.provenance.phases import KINDS
 from stillwatch.lab.provenance.story import Size, Story
 from stillwatch.lab.provenance.teaching import words_for
 from stillwatch.lab.students.measured import Measured, measure
-from stillwatch.provenance.watermark.needed import needed
 
 LESSONS, HELD = 4_000, 300  # of the small students that countermeasures are measured by
-THREADS = 2  # cores that it is told for
 
 
 def tell(out: Path, size: Size, seeds: Sequence[int], console: Console) -> list[dict[str, Any]]:
     """Tell the story of each seed; return what each came to, which is written to `results.json` too."""
-    needed("torch").set_num_threads(THREADS)
+    use_cores()
     found = []
     for seed in seeds:
         story = Story(out, size, seed, lambda text: console.print(text, highlight=False))
