@@ -25,10 +25,13 @@ from stillwatch.apps.gateway.serving.worker import make_server
 from stillwatch.apps.gateway.settings import load_config
 from stillwatch.lab.gateway.clients import Answered
 from stillwatch.lab.provenance.asking import Ask, Asker, Got, content_of
+from stillwatch.lab.provenance.story import LANGUAGE
 from stillwatch.lab.provenance.upstream import Upstream
+from stillwatch.lab.provenance.world import world
 from stillwatch.provenance.twins.coins import serve
 
 SECRET = b"k" * 32
+NOUNS = world(1001, LANGUAGE).nouns
 TWIN = Decision(ActionKind.SERVE_TWIN, Effect(twin=True), reason="wording")
 
 
@@ -36,7 +39,7 @@ class Names(Remembering):
     """Serves twins to one account."""
 
     def decide(self, arrival: Arrival) -> Decision:
-        return TWIN if arrival.caller.account_id == "alice" else ALLOWED
+        return TWIN if arrival.account_id == "alice" else ALLOWED
 
 
 def alter(arrival: Arrival, decision: Decision, sealing: object) -> tuple[Step, ...]:
@@ -44,8 +47,12 @@ def alter(arrival: Arrival, decision: Decision, sealing: object) -> tuple[Step, 
     return (Twinning(SECRET),) if decision.effect.twin else ()
 
 
+def question(number: int) -> str:
+    return f"what of the {NOUNS[number % len(NOUNS)]}?"
+
+
 def asked(key: str, number: int) -> Ask:
-    body = {"model": "m", "messages": [{"role": "user", "content": f"what of it, {number}?"}]}
+    body = {"model": "m", "messages": [{"role": "user", "content": question(number)}]}
     return Ask("pool" if key == ALICE else "innocents", CALLERS[key].account_id, key, body, {})
 
 
@@ -69,6 +76,7 @@ def test_a_pool_gets_twins_in_the_order_of_its_questions_and_innocents_every_byt
     assert not any(each.altered for each in innocent)
     said = [content_of(upstream.said[each.name]) for each in pool]
     assert [each.content for each in pool] == [serve(text, SECRET)[0] for text in said]
+    assert all(f"{NOUNS[number]} " in text for number, text in enumerate(said))  # in the order of the questions
     assert all(each.altered == "wording=twin" for each in pool)
     assert [each.content for each in pool] != said
     assert sum(upstream.batches.values()) < len(told)  # some were answered together
