@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,13 @@ pytest.importorskip("torch", reason="needs stillwatch[watermark]")
 pytest.importorskip("transformers", reason="needs stillwatch[watermark]")
 
 import numpy as np
-from rich.console import Console
 
-from stillwatch.lab.provenance import shown, telling
+from stillwatch.lab.provenance import shown
 from stillwatch.lab.provenance.models import make, sample, vocabulary
 from stillwatch.lab.provenance.phases import KINDS
 from stillwatch.lab.provenance.story import Size, Story
 from stillwatch.lab.provenance.teaching import draws_for, writer
 from stillwatch.lab.provenance.upstream import Question
-from stillwatch.model import UsageError
 from stillwatch.provenance.twins.coins import serve
 
 TINY = Size(4, 4, 4, 60, 60, 40, 20)
@@ -45,25 +42,6 @@ def test_the_story_runs_to_its_verdicts_and_goes_on_where_it_was(tmp_path: Path)
     told = len(said)
     assert Story(tmp_path, TINY, 1, said.append).report()["suspects"] == found["suspects"]
     assert len(said) == told
-
-
-@pytest.mark.slow
-def test_the_teacher_is_harvested_through_the_gateway_once(tmp_path: Path) -> None:
-    console = Console(file=(tmp_path / "said").open("w"))
-    story = Story(tmp_path, TINY, 1, lambda _: None)
-    words = ("-m", "tests.lab.provenance.by_heart", "1", "{port}")
-    try:
-        found = telling.gather(story, words, console)
-        assert [each for each in found["promises"] if not each["held"]] == []
-        assert {kind: len(story.harvest(kind)) for kind in KINDS} == dict.fromkeys(KINDS, 60)
-        assert telling.gather(story, ("-c", "raise SystemExit(1)"), console) == json.loads(json.dumps(found))
-    finally:
-        console.file.close()
-
-
-def test_what_was_not_harvested_cannot_be_learned(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="must be harvested first"):
-        Story(tmp_path, TINY, 1, lambda _: None).harvest("plain")
 
 
 def test_an_answer_hangs_on_its_own_draws_and_on_nothing_asked_beside_it(tmp_path: Path) -> None:
