@@ -49,7 +49,7 @@ def test_the_policy_serves_twins_to_members_of_a_campaign_once_it_is_in_force(tm
     policy, problems = examine((tmp_path / "policy.yaml").read_text(encoding="utf-8"))
     assert policy is not None, problems
     decided = PolicyEngine(policy).decide(MEMBER, LocalBudgets(), 0.0)
-    assert (decided.effect.twin, decided.would.twin) == (enforce, True)
+    assert (decided.effect.twin, decided.would.twin) == (enforce, not enforce)
     others = [
         Attributes(account="a-2", campaign="c-1", match_families=2, match_content=True, verdict="distillation"),
         Attributes(account="a-3"),
