@@ -18,18 +18,10 @@ import numpy as np
 from stillwatch.actions.decision import Effect
 from stillwatch.apps.gateway.apis.altering import AlteredStream, alter_answer
 from stillwatch.apps.gateway.apis.handles import NONE, Handles, Rules, Sealing, Who
-from stillwatch.apps.gateway.apis.rewriters import RULES
 from stillwatch.apps.gateway.apis.steps import steps_for
-from stillwatch.lab.students.adapting import conclusion_last, steps_worked_out
-from stillwatch.lab.students.student import Student, accuracy
-from stillwatch.lab.students.tasks import Lesson, draw_tasks, write_trace
+from stillwatch.lab.students.measured import SERVED, measure
+from stillwatch.lab.students.tasks import draw_tasks, write_trace
 
-SERVED: dict[str, Callable[[str], str]] = {
-    "raw": lambda trace: trace,
-    "reformulate-reasoning": RULES["reformulated"],
-    "summarise-reasoning": RULES["summary"],
-    "drop-reasoning": lambda trace: trace[:0],
-}
 EFFECTS = {
     "handles bound, nothing else": Effect(),
     "summarise-reasoning": Effect(reasoning="summary"),
@@ -42,30 +34,15 @@ ROUNDS, REPEATS = 5, 200
 CLASSES, WIDTH = 20, 24  # of the teacher whose log probabilities are asked for
 
 
-def adapted(served: str, lessons: Sequence[Lesson]) -> list[Lesson]:
-    """Return what an operator that knows the countermeasure learns from."""
-    if served == "raw":
-        return list(lessons)
-    return conclusion_last(lessons) if served == "reformulate-reasoning" else steps_worked_out(lessons)
-
-
 def students(seeds: Sequence[int], sizes: Sequence[int], held: int) -> None:
     """Print how many held-out tasks students solve that learned from what each countermeasure serves."""
     print(f"share of {held} held-out tasks of 2 to 6 steps solved: mean (least to most) of {len(seeds)} seeds")
     print(f"{'harvest':>8}  {'served':<24}{'passive':>24}{'adaptive':>24}{'lessons it keeps':>18}")
     for size in sizes:
-        for served, serve in SERVED.items():
-            passive, adaptive, kept = [], [], []
-            for seed in seeds:
-                chance, tests = random.Random(seed), draw_tasks(held, (2, 3, 4, 5, 6), seed + 1_000)
-                tasks = draw_tasks(size, (1, 2, 3, 4, 5), seed)
-                lessons = [Lesson(each, serve(write_trace(each, chance)), each.answer) for each in tasks]
-                passive.append(accuracy(Student().learn(lessons), tests))
-                better = adapted(served, lessons)
-                adaptive.append(accuracy(Student().learn(better), tests))
-                kept.append(len(better))
+        for each in measure(seeds, size, held):
             print(
-                f"{size:>8,}  {served:<24}{_spread(passive):>24}{_spread(adaptive):>24}{statistics.mean(kept):>18,.0f}"
+                f"{size:>8,}  {each.served:<24}{_spread(each.passive):>24}{_spread(each.adaptive):>24}"
+                f"{statistics.mean(each.kept):>18,.0f}"
             )
 
 

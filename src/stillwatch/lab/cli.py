@@ -130,15 +130,19 @@ def provenance_demo(
     out: Annotated[Path, typer.Option(help="Folder to work in; a run that was interrupted goes on there.")] = Path(
         "provenance-demo-out"
     ),
-    quick: Annotated[bool, typer.Option("--quick", help="A small teacher, few answers, one seed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A small teacher and few answers.")] = False,
     seed: Annotated[list[int] | None, typer.Option(help="Of worlds, models and keys; repeatable.")] = None,
 ) -> None:
-    """Train a teacher and students of its plain, watermarked and twin answers, and test each of them."""
-    from stillwatch.lab.provenance import shown, story  # here: training needs torch
+    """Train a teacher, harvest it through a gateway, train students of plain, marked and twin answers, test each."""
+    try:
+        from stillwatch.lab.provenance import shown, story, telling  # here: it needs torch and the gateway's packages
+    except ImportError as error:
+        raise MissingDependency(f"it needs {error.name}: pip install 'stillwatch[watermark,gateway]'") from error
 
-    size = story.QUICK if quick else story.FULL
-    found = story.tell(out, size, seed or ([1] if quick else [1, 2, 3]), lambda text: talk.print(text))
-    shown.print_found(found, Console() if sys.stdout.isatty() else Console(width=120))
+    found = telling.tell(out, story.QUICK if quick else story.FULL, seed or [1], talk)
+    wide = Console() if sys.stdout.isatty() else Console(width=120)
+    shown.print_found(found, wide)
+    shown.print_countermeasures(telling.countermeasures(out), wide)
     raise typer.Exit(0 if shown.held(found) else 1)
 
 

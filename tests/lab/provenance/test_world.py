@@ -42,9 +42,15 @@ def row(name: str, **log10: float) -> dict[str, object]:
     return {"suspect": name, "ability": -3.0, **told, **{f"{test}, wrong keys": [-0.1, -0.5] for test in TESTS}}
 
 
+def came(held: bool = True) -> dict[str, object]:
+    return {"promises": [{"what": "no innocent is refused", "came": "0 of 9", "held": held}]}
+
+
 def test_the_demonstration_fails_when_an_innocent_is_convicted_or_a_student_is_not() -> None:
     twins = row("twins", twinslikelihoods=-9.0)
     marked = row("marked", openopen=-20.0)
-    assert held([{"seed": 1, "suspects": [row("base"), marked, twins]}])
+    assert held([{"seed": 1, "gateway": came(), "suspects": [row("base"), marked, twins]}])
     for wrong in (row("base", openopen=-7.0), row("marked"), row("twins"), row("plain", twinstext=-3.5)):
-        assert list(problems([{"seed": 1, "suspects": [wrong]}]))
+        assert list(problems([{"seed": 1, "gateway": came(), "suspects": [wrong]}]))
+    broken = {"seed": 1, "gateway": came(False), "suspects": [row("base"), marked, twins]}
+    assert list(problems([broken])) == ["seed 1: no innocent is refused: 0 of 9"]

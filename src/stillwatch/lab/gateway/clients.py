@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillwatch.lab.gateway.wording import ANTHROPIC, ASN, COUNTRY, TLS, body_of, path_of
+from stillwatch.lab.gateway.wording import ANTHROPIC, body_of, origin_of, path_of
 from stillwatch.model import MissingDependency
 
 INSTALL = "pip install 'stillwatch[demo]'"
@@ -72,7 +72,7 @@ class Clients:
 
     def _openai_call(self, row: Row, stream: bool) -> None:
         told = body_of(row) | {"stream": stream}
-        sdk = self._openai.with_options(api_key=self._keys[row["account_id"]], default_headers=_origin(row))
+        sdk = self._openai.with_options(api_key=self._keys[row["account_id"]], default_headers=origin_of(row))
         answer = sdk.chat.completions.create(**told)
         if stream:
             for _ in answer:
@@ -81,7 +81,7 @@ class Clients:
     def _anthropic_call(self, row: Row, stream: bool) -> None:
         told = {"max_tokens": 1_024} | body_of(row) | {"stream": stream}
         more = {name: told.pop(name) for name in ("temperature",) if name in told}  # no argument of the newest SDKs
-        sdk = self._anthropic.with_options(api_key=self._keys[row["account_id"]], default_headers=_origin(row))
+        sdk = self._anthropic.with_options(api_key=self._keys[row["account_id"]], default_headers=origin_of(row))
         answer = sdk.messages.create(**told, extra_body=more)
         if stream:
             for _ in answer:
@@ -115,9 +115,3 @@ class Party(threading.Thread):
         self.join()
         if self.error is not None:
             raise self.error
-
-
-def _origin(row: Row) -> dict[str, str]:
-    """What the load balancer before the gateway would add; the demonstration plays that one too."""
-    told = {"x-forwarded-for": "ip", TLS: "tls_fingerprint", ASN: "asn", COUNTRY: "country", "user-agent": "user_agent"}
-    return {name: str(row[column]) for name, column in told.items() if row.get(column) is not None}

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.table import Table
 
 from stillwatch.apps.gateway.recording.compactor import Compactor
 from stillwatch.apps.gateway.recording.layout import Layout
@@ -25,6 +24,7 @@ from stillwatch.lab.evaluate.tables import load
 from stillwatch.lab.export import write_traffic
 from stillwatch.lab.gateway import stage as stages
 from stillwatch.lab.gateway.clients import Answered, Clients, Party
+from stillwatch.lab.gateway.findings import Promise, found_table, ledger_verifies, planter, promises_table
 from stillwatch.lab.gateway.history import Past, lay_down, split, write_accounts
 from stillwatch.lab.gateway.stage import Stage
 from stillwatch.lab.gateway.view import LINE_EVERY, Scene, watching
@@ -40,15 +40,6 @@ SOME = 1_000  # rows of each party, which is more than it has time for
 AFTERWARDS = 8.0  # seconds that the first pool goes on after it was found
 SECOND_POOL = 15.0  # seconds of the second pool
 RATES = {FIRST: 4.0, SECOND: 8.0, INNOCENT: 8.0}  # requests a second
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """Something that must hold, and what came of it."""
-
-    what: str
-    came: str
-    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,7 @@ def show(out: Path, console: Console, request: Request = REQUEST) -> Shown:
     scene = Scene()
     with stages.running(stage):
         _play(stage, scene, past, Clients(stage.url, keys), truth, console)
-    promises = (*_stopped(scene), _kept(stage, scene, past), _ledger(stage))
+    promises = (*_stopped(scene), _kept(stage, scene, past), ledger_verifies(stage))
     return Shown(scene, past, before, promises)
 
 
@@ -122,13 +113,7 @@ def _looker(
     stage: Stage, scene: Scene, truth: Truth, parties: Sequence[Party]
 ) -> Callable[[float, Callable[[], bool]], None]:
     """Return what looks at the gateway twice a second, until something holds, a client fails, or time is over."""
-    told = [0.0]
-
-    def planted(campaign_id: str) -> str:
-        run = stage.places.run / "verdicts.parquet"
-        rows = pq.read_table(run, columns=["account_id", "campaign_id"]).to_pylist() if run.exists() else []
-        names = Counter(truth.campaign.get(row["account_id"]) for row in rows if row["campaign_id"] == campaign_id)
-        return names.most_common(1)[0][0] or "nobody" if names else "unknown"
+    told, planted = [0.0], planter(stage.places, truth)
 
     def look(seconds: float, holds: Callable[[], bool]) -> None:
         until = time.monotonic() + seconds
@@ -194,26 +179,10 @@ def _kept(stage: Stage, scene: Scene, past: Past) -> Promise:
     return Promise("every acknowledged exchange is recorded once", told, once and kept == asked)
 
 
-def _ledger(stage: Stage) -> Promise:
-    sound, told = stage.verify_ledger()
-    return Promise("stillwatch ledger verify", told.splitlines()[0] if told else "says nothing", sound)
-
-
 def print_shown(shown: Shown, console: Console) -> None:
     """Say what was found when, and what became of each promise."""
-    found = Table(title="What was found, and when", title_justify="left")
-    for name in ("campaign", "planted as", "accounts", "p", "after"):
-        found.add_column(name, justify="left" if name in ("campaign", "planted as") else "right")
-    for each in shown.scene.campaigns.values():
-        figures = (str(each["members"]), f"{each['p']:.3f}", f"{each['at']:.1f} s")
-        found.add_row(each["campaign_id"], each["planted"], *figures)
-    promises = Table(title="What was promised", title_justify="left")
-    for name in ("promise", "came to", ""):
-        promises.add_column(name)
-    for one in shown.promises:
-        promises.add_row(one.what, one.came, "held" if one.held else "BROKEN")
     classes = {shown.past.classes[each.account_id] for each in shown.scene.answers if each.party == INNOCENT}
-    console.print(found, promises)
+    console.print(found_table(shown.scene), promises_table(shown.promises))
     console.print(f"innocents were of {len(classes)} kinds: {', '.join(sorted(classes))}", highlight=False)
     console.print(
         f"the past ({shown.before:,} exchanges) was composed by the lab and laid into the exchange log; "

@@ -1,4 +1,4 @@
-"""What a demonstration stands on: a mock upstream and `stillwatch gateway`, each started as its users start it."""
+"""What a demonstration stands on: an upstream and `stillwatch gateway`, each started as its users start it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ from stillwatch.lab.gateway.wording import ASN, COUNTRY, TLS
 from stillwatch.store.database import open_store
 from stillwatch.store.keys import KeyRequest, issue_key
 
-SECRETS = {"LAB_SECRET": "a secret of the demonstration", "LAB_PROVIDER": "sk-lab", "LAB_ADMIN": "a token for the lab"}
+SECRETS = {
+    "LAB_SECRET": "a secret of the demonstration",
+    "LAB_PROVIDER": "sk-lab",
+    "LAB_ADMIN": "a token for the lab",
+    "LAB_CONTROL": "a token for whoever runs the model",
+}
 OPERATOR = "operator-on-duty"
 CONFIG = """
 listen = "127.0.0.1:{port}"
@@ -32,8 +37,9 @@ secret = {{ env = "LAB_SECRET" }}
 policy = "{policy}"
 accounts = "accounts.parquet"
 licences = "{licences}"
+{more}
 [[upstreams]]
-name = "mock"
+name = "upstream"
 url = "http://127.0.0.1:{upstream}"
 apis = ["openai", "anthropic"]
 key = {{ env = "LAB_PROVIDER" }}
@@ -53,7 +59,19 @@ slow_seconds = 30
 [timeouts]
 drain = 10
 """
-UPSTREAM = "import uvicorn; from stillwatch.lab.mock_upstream import MockUpstream as M; uvicorn.run(M(False), port={})"
+MOCK = (
+    "-c",
+    "import uvicorn; from stillwatch.lab.mock_upstream import MockUpstream as M; uvicorn.run(M(False), port={port})",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What differs between demonstrations: the upstream's program, the policy, and more lines of the configuration."""
+
+    upstream: tuple[str, ...] = MOCK  # words for python; `{port}` stands for where it is to listen
+    policy: Path = SHIPPED / "enforcing.yaml"
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,7 @@ class Stage:
     upstream: int
     port: int
     admin: int
+    program: tuple[str, ...] = MOCK
 
     @property
     def url(self) -> str:
@@ -118,10 +137,12 @@ class Stage:
         return done.returncode == 0, (done.stdout + done.stderr).strip()
 
 
-def prepare(folder: Path, licences: Path) -> Stage:
+def prepare(folder: Path, licences: Path, setting: Setting | None = None) -> Stage:
     """Write the configuration."""
-    stage = Stage(folder, free_port(), free_port(), free_port())
-    told = {"policy": SHIPPED / "enforcing.yaml", "licences": licences.resolve(), "operator": OPERATOR}
+    setting = setting or Setting()
+    stage = Stage(folder, free_port(), free_port(), free_port(), setting.upstream)
+    told = {"policy": setting.policy.resolve(), "licences": licences.resolve(), "operator": OPERATOR}
+    told["more"] = setting.more
     ports = {"port": stage.port, "upstream": stage.upstream, "admin": stage.admin}
     (folder / "gateway.toml").write_text(CONFIG.format(tls=TLS, asn=ASN, country=COUNTRY, **told, **ports), "utf-8")
     return stage
@@ -132,7 +153,7 @@ def running(stage: Stage) -> Iterator[None]:
     """Run the upstream and the gateway; at the end the gateway drains."""
     with (
         open(stage.folder / "gateway.log", "wb") as log,
-        _process([sys.executable, "-c", UPSTREAM.format(stage.upstream)], log),
+        _process([sys.executable, *(each.replace("{port}", str(stage.upstream)) for each in stage.program)], log),
         _process([*stillwatch(), "gateway", str(stage.folder / "gateway.toml")], log),
     ):
         for port in (stage.upstream, stage.port, stage.admin):

@@ -63,6 +63,12 @@ def headers_of(row: Row, moment: int) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value is not None}
 
 
+def origin_of(row: Row) -> dict[str, str]:
+    """Return what the load balancer before a gateway would add; a demonstration plays that one too."""
+    told = {"x-forwarded-for": "ip", TLS: "tls_fingerprint", ASN: "asn", COUNTRY: "country", "user-agent": "user_agent"}
+    return {name: str(row[column]) for name, column in told.items() if row.get(column) is not None}
+
+
 def request_of(row: Row, moment: int) -> bytes:
     """Return the request as it goes over a connection that is kept."""
     body = json.dumps(body_of(row), ensure_ascii=False).encode("utf-8", "replace")

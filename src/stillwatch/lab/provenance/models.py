@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ from stillwatch.provenance.watermark.marks import Array
 from stillwatch.provenance.watermark.needed import needed
 
 LAYERS, WIDTH, HEADS, LENGTH = 2, 128, 4, 96
-BATCH = 48
+BATCH, ALIKE = 48, 8  # documents of a step; steps whose documents are sorted by length together
+TOGETHER = 256  # prompts that are sampled at a time
 PAD, END = 0, 1
+CORES = 2  # that a story is told on
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ class Vocabulary:
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of numbers."""
         return joined([self.words[each] for each in tokens if each > END])
+
+
+def use_cores() -> None:
+    """Let torch use two threads at most; fewer where `OMP_NUM_THREADS` says so."""
+    torch = needed("torch")
+    torch.set_num_threads(min(CORES, torch.get_num_threads()))
 
 
 def vocabulary(texts: Sequence[str]) -> Vocabulary:
@@ -56,17 +64,14 @@ def make(size: int, seed: int) -> Any:
 def train(model: Any, documents: Sequence[Sequence[int]], steps: int, seed: int, rate: float = 3e-3) -> float:
     """Train a model in place on documents, all once before any twice; return its last losses' mean, in nats a token."""
     torch = needed("torch")
-    rng, order = np.random.default_rng([seed, 4]), np.empty(0, int)
+    batches = _batches(np.array([len(each) for each in documents]), np.random.default_rng([seed, 4]))
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
     model.train()
     losses = []
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 20) * (0.1 + 0.9 * (1 - step / steps))
-        if len(order) < BATCH:
-            order = np.concatenate([order, rng.permutation(len(documents))])
-        taken, order = order[:BATCH], order[BATCH:]
-        held, labels = _batch([[*documents[at], END] for at in taken])
+        held, labels = _batch([[*documents[at], END] for at in next(batches)])
         loss = model(input_ids=held, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
@@ -78,23 +83,26 @@ def train(model: Any, documents: Sequence[Sequence[int]], steps: int, seed: int,
 
 
 def sample(
-    model: Any, prompts: Sequence[Sequence[int]], length: int, seed: int, table: Array | None = None, bias: float = 2.0
+    model: Any, prompts: Sequence[Sequence[int]], draws: Array, table: Array | None = None, bias: float = 2.0
 ) -> list[list[int]]:
-    """Return what a model writes behind prompts of one length, at temperature 1; `table` favours tokens by the last."""
-    torch = needed("torch")
-    generator = torch.Generator().manual_seed(seed)
+    """Return what a model writes behind prompts of one length, at temperature 1; `table` favours tokens by the last.
+
+    `draws` are uniform, (prompts, tokens): what is written of one hangs on its own draws, whatever is asked beside it.
+    """
+    torch, cache_of = needed("torch"), needed("transformers").DynamicCache
     favoured = None if table is None else torch.as_tensor(table, dtype=torch.float32) * bias
     found: list[list[int]] = []
-    with torch.no_grad():
-        for start in range(0, len(prompts), 256):
-            held = torch.as_tensor(np.array(prompts[start : start + 256]))
-            out, cache, last = [], needed("transformers").DynamicCache(), held
-            for _ in range(length):
+    with torch.inference_mode():
+        for start in range(0, len(prompts), TOGETHER):
+            last = torch.as_tensor(np.array(prompts[start : start + TOGETHER]))
+            drawn = torch.as_tensor(draws[start : start + TOGETHER], dtype=torch.float32)
+            out, cache = [], cache_of()
+            for at in range(drawn.shape[1]):
                 scores = model(input_ids=last, use_cache=True, **{_cache(): cache}).logits[:, -1]
                 if favoured is not None:
                     scores = scores + favoured[last[:, -1]]
                 scores[:, PAD] = -math.inf
-                last = torch.multinomial(scores.softmax(-1), 1, generator=generator)
+                last = _drawn(scores.softmax(-1).cumsum(-1), drawn[:, at : at + 1])
                 out.append(last[:, 0].numpy())
             found += [_ended(row) for row in np.array(out).T.tolist()]
     return found
@@ -129,13 +137,15 @@ def likelihoods(model: Any, prefixes: Sequence[Sequence[int]], endings: Sequence
     """Return the log-likelihood of each ending behind its prefix, in nats: (n,)."""
     whole = [[*before[-(LENGTH - len(ending)) :], *ending] for before, ending in zip(prefixes, endings, strict=True)]
     found = np.zeros(len(whole))
+    order = sorted(range(len(whole)), key=lambda at: len(whole[at]))  # so that little is filled up
 
     def see(number: int, scores: Array) -> None:
-        size, length = len(endings[number]), len(whole[number])
+        at = order[number]
+        size, length = len(endings[at]), len(whole[at])
         places = np.arange(length - size - 1, length - 1)
-        found[number] = scores[places, np.array(whole[number][length - size :])].sum()
+        found[at] = scores[places, np.array(whole[at][length - size :])].sum()
 
-    read(model, whole, see)
+    read(model, [whole[at] for at in order], see)
     return found
 
 
@@ -144,6 +154,17 @@ def _cache() -> str:
     """What transformers calls the cache of a forward pass: another name since 5.24."""
     named = inspect.signature(needed("transformers").GPT2LMHeadModel.forward).parameters
     return "cache" if "cache" in named else "past_key_values"
+
+
+def _batches(lengths: Array, rng: np.random.Generator) -> Iterator[Array]:
+    """Numbers of documents, a batch at a time and without end; those of a batch are of like length."""
+    while True:
+        order = rng.permutation(len(lengths))
+        for start in range(0, len(order), ALIKE * BATCH):
+            part = order[start : start + ALIKE * BATCH]
+            part = part[np.argsort(lengths[part], kind="stable")]
+            batches = [part[at : at + BATCH] for at in range(0, len(part), BATCH)]
+            yield from (batches[at] for at in rng.permutation(len(batches)))
 
 
 def _batch(rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
@@ -156,6 +177,11 @@ def _batch(rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         cut = list(row)[:width]
         held[at, : len(cut)] = labels[at, : len(cut)] = cut
     return torch.as_tensor(held), torch.as_tensor(labels)
+
+
+def _drawn(mass: Any, draws: Any) -> Any:
+    """The first token whose cumulated probability is above the draw: (n, 1)."""
+    return (mass < draws * mass[:, -1:]).sum(-1, keepdim=True).clamp_(max=mass.shape[1] - 1)
 
 
 def _ended(row: list[int]) -> list[int]:

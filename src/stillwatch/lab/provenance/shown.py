@@ -1,12 +1,17 @@
-"""What the story came to, as a table, and whether every verdict is the one that was planted."""
+"""What the story came to, as tables, and whether every verdict is the one that was planted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from stillwatch.lab.gateway.findings import Promise, promises_table
+from stillwatch.lab.provenance.promised import counts_table
+from stillwatch.lab.students.measured import Measured
 
 TESTS = ("open", "soft", "closed", "twins by likelihoods", "twins by text")
 PLANTED = {"marked": ("open",), "twins": ("twins by likelihoods",)}  # what must be below CONVICTS; text alone need not
@@ -14,8 +19,9 @@ CONVICTS, INNOCENT = -6.0, -3.0  # log10 p
 
 
 def print_found(found: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print log10 p of each suspect and test, and the lowest under a wrong key in brackets."""
+    """Print what came through the gateway; then log10 p of each test, the lowest under a wrong key in brackets."""
     for each in found:
+        _print_gateway(each["gateway"], console)
         table = Table("suspect", "ability", *TESTS, box=None, pad_edge=False, title=f"log10 p, seed {each['seed']}")
         for row in each["suspects"]:
             table.add_row(row["suspect"], f"{row['ability']:.2f}", *(_cell(row, test) for test in TESTS))
@@ -27,6 +33,16 @@ def print_found(found: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print(f"not as planted: {problem}")
 
 
+def print_countermeasures(found: Sequence[Measured], console: Console) -> None:
+    """Print what students of arithmetic learn from what each countermeasure serves."""
+    table = Table("served", "passive", "adaptive", "lessons that it keeps", box=None, pad_edge=False)
+    table.title = "share of held-out tasks that a student solves"
+    for each in found:
+        shares = (f"{mean(each.passive):.3f}", f"{mean(each.adaptive):.3f}", f"{mean(each.kept):,.0f}")
+        table.add_row(each.served, *shares)
+    console.print(table)
+
+
 def held(found: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether those who learned are convicted, and nobody else is."""
     return not list(problems(found))
@@ -35,6 +51,9 @@ def held(found: Sequence[Mapping[str, Any]]) -> bool:
 def problems(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield each verdict that is not the one that was planted."""
     for each in found:
+        for promise in each["gateway"]["promises"]:
+            if not promise["held"]:
+                yield f"seed {each['seed']}: {promise['what']}: {promise['came']}"
         for row in each["suspects"]:
             name = f"seed {each['seed']}, {row['suspect']}"
             for test in TESTS:
@@ -45,6 +64,17 @@ def problems(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                     yield f"{name}: {test} gives {p}, although it did not learn that"
                 if wrong <= INNOCENT:
                     yield f"{name}: {test} gives {wrong} under a wrong key"
+
+
+def _print_gateway(told: Mapping[str, Any], console: Console) -> None:
+    campaign = told["campaign"]
+    if campaign:
+        console.print(
+            f"{campaign['campaign_id']}: {campaign['members']} accounts, p {campaign['p']:.3f}, "
+            f"found after {campaign['at']:.1f} s; {told['past']:,} exchanges of the past were made up",
+            highlight=False,
+        )
+    console.print(counts_table(told["counts"]), promises_table([Promise(**each) for each in told["promises"]]))
 
 
 def _innocent(suspect: str, test: str) -> bool:

@@ -1,4 +1,4 @@
-"""A teacher is trained and harvested; students learn from what was plain, watermarked or a twin; each is then tested.
+"""A teacher is trained; students learn from what was harvested of it, plain, watermarked or as twins; each is tested.
 
 Every stage is kept in the folder, so that a run that was interrupted goes on where it was.
 """
@@ -17,13 +17,14 @@ import numpy as np
 from stillwatch.lab.provenance import verdicts
 from stillwatch.lab.provenance.models import Vocabulary, loss_on, make, sample, train, vocabulary
 from stillwatch.lab.provenance.world import World, documents, question, world
+from stillwatch.model import UsageError
 from stillwatch.provenance.keyring import Keyring
-from stillwatch.provenance.twins.coins import serve
 from stillwatch.provenance.watermark.kgw import table
+from stillwatch.provenance.watermark.marks import Array
 from stillwatch.provenance.watermark.needed import needed
 from stillwatch.provenance.watermark.schemes import key_for
 
-SCOPE = "campaign:lab"
+SCOPE = "deployment:gateway"  # whose key the gateway takes for a campaign that has none of its own
 GAMMA, BIAS = 0.25, 2.0
 LANGUAGE = 2  # worlds whose texts number the words
 
@@ -40,6 +41,16 @@ class Size:
     written: int  # answers of a suspect
     length: int = 44  # tokens of an answer
 
+    @property
+    def told(self) -> str:
+        """Return the size as text."""
+        return json.dumps(list(asdict(self).values()))
+
+    @staticmethod
+    def of(told: str) -> Size:
+        """Return the size of a text."""
+        return Size(*json.loads(told))
+
 
 QUICK = Size(260, 160, 200, 3_000, 2_500, 1_500)
 FULL = Size(700, 350, 500, 8_000, 6_000, 4_000)
@@ -49,18 +60,18 @@ class Story:
     """One run. What is made is kept under its seed and size; say is told what happens."""
 
     def __init__(self, out: Path, size: Size, seed: int, say: Callable[[str], None]) -> None:
-        self.size, self.seed, self._say = size, seed, say
+        self.out, self.size, self.seed, self._say = out, size, seed, say
         self._models: dict[str, Any] = {}
-        self._kept = out / f"seed-{seed}-{'quick' if size == QUICK else 'full'}"
-        self._kept.mkdir(parents=True, exist_ok=True)
+        self.kept = out / f"seed-{seed}-of-{size.harvested}-{size.teacher_steps}"
+        self.kept.mkdir(parents=True, exist_ok=True)
         self.teaches, self.other = world(1000 + seed, LANGUAGE), world(2000 + seed, LANGUAGE)
         self.words: Vocabulary = vocabulary(
             [each for of in (self.teaches, self.other) for each in documents(of, 4_000, 0)]
         )
-        ring = Keyring(np.random.default_rng([seed, 5]).bytes(32))
+        self.ring = Keyring(np.random.default_rng([seed, 5]).bytes(32))
         for purpose in ("twins", "watermark"):
-            ring = ring.rotated(SCOPE, purpose, 0)
-        self.twins_key, self.mark_key = ring.key(SCOPE, "twins"), ring.key(SCOPE, "watermark")
+            self.ring = self.ring.rotated(SCOPE, purpose, 0)
+        self.twins_key, self.mark_key = self.ring.key(SCOPE, "twins"), self.ring.key(SCOPE, "watermark")
 
     def teacher(self) -> Any:
         """Return the model that is harvested."""
@@ -82,15 +93,41 @@ class Story:
         """Return the model that is tested by a name."""
         return self.base() if name == "base" else self.student(name)
 
+    def questions(self) -> list[str]:
+        """Return what is asked of the teacher to harvest it."""
+        rng = np.random.default_rng([self.seed, 7])
+        return [question(self.teaches, rng)[0] for _ in range(self.size.harvested)]
+
+    def keep(self, kind: str, answers: Sequence[tuple[str, str]]) -> None:
+        """Keep what was harvested: questions with the teacher's answers to them."""
+        held = [self._question(asked) + self.words.encode(said) for asked, said in answers]
+        (self.kept / f"harvest-{kind}.json").write_text(json.dumps(held), encoding="utf-8")
+
     def harvest(self, kind: str) -> list[list[int]]:
-        """Return questions with the teacher's answers to them, as token ids."""
-        if kind == "twins":
-            return [self._twin(each) for each in self.harvest("plain")]
-        return self._tokens(f"harvest-{kind}", lambda: self._answers(self.teacher(), kind == "marked"))
+        """Return what was kept, as token ids: questions with answers, `plain`, `marked` or `twins`."""
+        path = self.kept / f"harvest-{kind}.json"
+        if not path.exists():
+            raise UsageError(f"{path} is not there; the gateway must be harvested first")
+        found: list[list[int]] = json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     def written(self, name: str) -> list[list[int]]:
         """Return what a suspect writes to questions of its own; answers alone."""
-        return self._tokens(f"written-{name}", lambda: self._answers(self.suspect(name), False, 77), alone=True)
+        path = self.kept / f"written-{name}.json"
+        if not path.exists():
+            suspect, began = self.suspect(name), time.monotonic()
+            rng, count = np.random.default_rng([self.seed, 77]), self.size.written
+            asked = [self._question(question(self.teaches, rng)[0]) for _ in range(count)]
+            said = sample(suspect, asked, rng.random((count, self.size.length)))
+            path.write_text(json.dumps(said), encoding="utf-8")
+            self.spent(f"written-{name}", time.monotonic() - began)
+            self._say(f"{name}: {count:,} answers written")
+        found: list[list[int]] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def favoured(self) -> Array:
+        """Return what the teacher's mark favours, by the last token: (words, words)."""
+        return table(key_for("kgw", self.mark_key), len(self.words.words), GAMMA)
 
     def ability(self, name: str) -> float:
         """Return minus a suspect's loss on text of the teacher's world, in nats a token."""
@@ -98,38 +135,25 @@ class Story:
 
     def asked(self) -> int:
         """Return how many tokens a question has."""
-        return len(self._question(np.random.default_rng(0)))
+        return len(self._question(question(self.teaches, np.random.default_rng(0))[0]))
 
     def report(self) -> dict[str, Any]:
         """Test every suspect and return what was found."""
         found = []
         for name in ("base", "human", "plain", "marked", "twins"):
-            kept = self._kept / f"verdict-{name}.json"
+            kept = self.kept / f"verdict-{name}.json"
             if not kept.exists():
                 self._say(f"testing {name}")
                 self.written(name)  # trained and asked before its tests are timed
                 began = time.monotonic()
                 told = verdicts.of(self, name)
-                self._spent(f"testing {name}", time.monotonic() - began)
+                self.spent(f"testing {name}", time.monotonic() - began)
                 kept.write_text(json.dumps(told), encoding="utf-8")
             found.append(json.loads(kept.read_text(encoding="utf-8")))
         return {"seed": self.seed, "size": asdict(self.size), "suspects": found, "seconds": self._seconds()}
 
-    def _answers(self, model: Any, marked: bool, seed: int = 7) -> list[list[int]]:
-        rng = np.random.default_rng([self.seed, seed])
-        count = self.size.harvested if seed == 7 else self.size.written
-        asked = [self._question(rng) for _ in range(count)]
-        favoured = table(key_for("kgw", self.mark_key), len(self.words.words), GAMMA) if marked else None
-        said = sample(model, asked, self.size.length, 100 * self.seed + seed, favoured, BIAS)
-        return [[*before, *after] for before, after in zip(asked, said, strict=True)]
-
-    def _twin(self, tokens: Sequence[int]) -> list[int]:
-        cut = self.asked()
-        served, _ = serve(self.words.decode(tokens[cut:]), self.twins_key.secret)
-        return [*tokens[:cut], *self.words.encode(served)]
-
-    def _question(self, rng: np.random.Generator) -> list[int]:
-        return self.words.encode(question(self.teaches, rng)[0] + "\n")
+    def _question(self, text: str) -> list[int]:
+        return self.words.encode(f"{text}\n")
 
     def _documents(self, of: World, seed: int, count: int = 8_000) -> list[list[int]]:
         return [self.words.encode(each) for each in documents(of, count, 10 * self.seed + seed)]
@@ -140,7 +164,7 @@ class Story:
         if name in self._models:
             return self._models[name]
         torch = needed("torch")
-        path = self._kept / f"{name}.pt"
+        path = self.kept / f"{name}.pt"
         model = make(len(self.words.words), self.seed + len(name))
         if path.exists():
             model.load_state_dict(torch.load(path))
@@ -151,34 +175,17 @@ class Story:
             began = time.monotonic()
             loss = train(model, held(), steps, self.seed + len(name))
             torch.save(model.state_dict(), path)
-            self._spent(name, time.monotonic() - began)
+            self.spent(name, time.monotonic() - began)
             self._say(f"{name}: {steps} steps, loss {loss:.2f} nats a token")
         self._models[name] = model
         return model
 
-    def _tokens(self, name: str, write: Callable[[], list[list[int]]], alone: bool = False) -> list[list[int]]:
-        path = self._kept / f"{name}.json"
-        if not path.exists():
-            began = time.monotonic()
-            path.write_text(json.dumps(write()), encoding="utf-8")
-            self._spent(name, time.monotonic() - began)
-            self._say(f"{name}: written")
-        found: list[list[int]] = json.loads(path.read_text(encoding="utf-8"))
-        return [each[self.asked() :] for each in found] if alone else found
-
-    def _spent(self, name: str, seconds: float) -> None:
+    def spent(self, name: str, seconds: float) -> None:
+        """Keep how long a stage took."""
         told = self._seconds() | {name: round(seconds, 1)}
-        (self._kept / "seconds.json").write_text(json.dumps(told), encoding="utf-8")
+        (self.kept / "seconds.json").write_text(json.dumps(told), encoding="utf-8")
 
     def _seconds(self) -> dict[str, float]:
-        path = self._kept / "seconds.json"
+        path = self.kept / "seconds.json"
         found: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return found
-
-
-def tell(out: Path, size: Size, seeds: Sequence[int], say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Run the story for each seed; return the reports, which are written to `results.json` too."""
-    needed("torch").set_num_threads(2)
-    found = [Story(out, size, seed, say).report() for seed in seeds]
-    (out / "results.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
-    return found

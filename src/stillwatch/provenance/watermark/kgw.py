@@ -34,11 +34,12 @@ class Kgw:
 
     def favoured(self, contexts: Array, tokens: Array) -> Array:
         """Return which tokens are favoured behind their contexts. Shapes as in `Mark`."""
-        held = np.asarray(contexts).reshape(-1)
-        found = np.zeros(len(tokens), bool)
-        for token in np.unique(held):
-            at = held == token
-            found[at] = self._list(int(token))[np.asarray(tokens)[at]]
+        held, asked = np.asarray(contexts).reshape(-1), np.asarray(tokens)
+        found = np.zeros(len(asked), bool)
+        order = np.argsort(held, kind="stable")  # so that each context's tokens stand together
+        first, begins = np.unique(held[order], return_index=True)
+        for token, at in zip(first, np.split(order, begins[1:]), strict=False):  # of no tokens numpy makes one part
+            found[at] = self._list(int(token))[asked[at]]
         return found
 
     def lists(self, contexts: Array, vocabulary: int) -> Array:
