@@ -26,6 +26,7 @@ from stillwatch.integrity.signing.replay import Seen
 from stillwatch.model import InputRefused, UsageError
 
 NONCE = "stillwatch-nonce"  # header of a request; the receipt repeats it
+FETCH = 60.0  # seconds that published keys may take
 Client = TypeVar("Client")
 OnCheck = Callable[[Check], None]
 
@@ -115,7 +116,7 @@ def _fetch(url: str) -> str:
     from urllib.request import urlopen
 
     try:
-        with urlopen(url, timeout=10) as answer:
+        with urlopen(url, timeout=FETCH) as answer:
             body: bytes = answer.read(1 << 20)
             return body.decode("utf-8")
     except (URLError, OSError, ValueError) as error:

@@ -8,6 +8,7 @@ under its mark, then under a policy that serves twins to members of a campaign.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import time
@@ -25,13 +26,14 @@ from stillwatch.lab.export import write_traffic
 from stillwatch.lab.gateway import stage as stages
 from stillwatch.lab.gateway.findings import planter
 from stillwatch.lab.gateway.history import Past, lay_down, split, write_accounts
-from stillwatch.lab.gateway.stage import Setting, Stage, stillwatch
+from stillwatch.lab.gateway.stage import OPERATOR, SECRETS, Setting, Stage, stillwatch
 from stillwatch.lab.gateway.view import LINE_EVERY, Scene, watching
 from stillwatch.lab.provenance.asking import Asker
 from stillwatch.lab.provenance.phases import MARKED, PLAIN, TWINS, Came, Crowd, Teacher, await_twins, run_phase
 from stillwatch.lab.truth import Truth, read_truth
 from stillwatch.model import StillwatchError
 from stillwatch.provenance.keyring import Keyring
+from stillwatch.store.database import open_store
 
 REQUEST = Request(12_000, 900, seed=321, split="report", scenarios=("g_failover",), attack_share=1.0)
 POLICY = Path(__file__).with_name("policy.yaml")
@@ -80,10 +82,13 @@ def harvest(order: Order, console: Console) -> Played:
 
 
 def commit_keys(stage: Stage, keyring: Path) -> None:
-    """Publish the commitments of the keys, before anything is served under them."""
-    words = [*stillwatch(), "provenance", "commitments", str(keyring)]
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    (stage.folder / "commitments.ndjson").write_text(told, encoding="utf-8")
+    """Enter the commitments of the keys into the ledger, before anything is served under them."""
+    places, secret = stage.places, {"STILLWATCH_SECRET": SECRETS["LAB_SECRET"]}
+    with open_store(places.database, places.secret):  # the ledger is there before the gateway starts
+        words = [*stillwatch(), "provenance", "commitments", str(keyring), "--enter"]
+        words += ["--ledger", places.database, "--by", OPERATOR]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ | SECRETS | secret)
+    (stage.folder / "commitments.ndjson").write_text(done.stdout, encoding="utf-8")
 
 
 def put_policy(folder: Path, enforce: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,7 @@ def promises(played: Played, secret: bytes) -> Iterator[Promise]:
     yield Promise("the pool gets twins once it is", f"{len(twins)} of {len(late.pool)}", share >= LEAST_TWINS)
     wrong = sum(not _is_twin(each, late, secret) for each in twins)
     yield Promise("each is the twin that its key picks of what the teacher said", f"{wrong} are not", not wrong)
+    yield _committed(played)
     odd = [each for each in played.scene.answers if not each.served and not each.refused]
     yield Promise("nothing else goes wrong", f"{len(odd)} of {len(played.scene.answers)} answers", not odd)
     yield ledger_verifies(played.stage)
@@ -83,6 +85,16 @@ def counts_table(rows: Sequence[dict[str, Any]]) -> Table:
         told = (each.asked, each.asked / each.seconds, each.refused, each.altered, each.changed)
         table.add_row(each.phase, each.party, *(f"{number:,.0f}" for number in told))
     return table
+
+
+def _committed(played: Played) -> Promise:
+    """Every key stood in the ledger before the clients began."""
+    lines = (played.stage.folder / "commitments.ndjson").read_text(encoding="utf-8").splitlines()
+    entries = [json.loads(each)["entry"] for each in lines]
+    told = f"entries {', '.join(map(str, entries))}"
+    return Promise(
+        "its key stood in the ledger before the gateway started", told, bool(entries) and None not in entries
+    )
 
 
 def _inside(played: Played) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from stillwatch.store.ledger.files import check_file
 from stillwatch.store.ledger.notes import make_key
 from stillwatch.store.log import lines
 from stillwatch.store.proving import checkpoint, prove_entry
-from tests.apps.gateway.running import wait_until
+from tests.apps.gateway.running import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
 ASKED: dict[str, Any] = {"model": "mock", "messages": [{"role": "user", "content": "Why?"}]}
@@ -95,7 +95,7 @@ def test_each_worker_signs_what_the_sdks_believe_and_each_receipt_is_proven_in_t
 ) -> None:
     made, key = stage
     checks, signers, asked = list[Check](), set[int](), 0
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while len(signers) < WORKERS and time.monotonic() < until:
         asked += ask_all(made.url, key, checks, ("events=9", "tool", "thinking")[asked // 6 % 3])
         signers |= signing_now(made.places.receipts)
