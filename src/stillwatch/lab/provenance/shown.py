@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import log10
 from statistics import mean
 from typing import Any
 
@@ -13,8 +14,8 @@ from stillwatch.lab.gateway.findings import Promise, promises_table
 from stillwatch.lab.provenance.promised import counts_table
 from stillwatch.lab.students.measured import Measured
 
-TESTS = ("open", "soft", "closed", "twins by likelihoods", "twins by text")
-PLANTED = {"marked": ("open",), "twins": ("twins by likelihoods",)}  # what must be below CONVICTS; text alone need not
+TESTS = ("open", "soft", "closed", "closed, no reference", "twins by likelihoods", "twins by text")
+PLANTED = {"marked": ("open", "closed"), "twins": ("twins by likelihoods",)}  # what must be below CONVICTS
 CONVICTS, INNOCENT = -6.0, -3.0  # log10 p
 
 
@@ -54,6 +55,8 @@ def problems(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for promise in each["gateway"]["promises"]:
             if not promise["held"]:
                 yield f"seed {each['seed']}: {promise['what']}: {promise['came']}"
+        wrongs = [p for row in each["suspects"] for test in TESTS for p in row[f"{test}, wrong keys"]]
+        luck = INNOCENT - log10(len(wrongs))  # of so many keys the lowest is below 1e-3 every few runs
         for row in each["suspects"]:
             name = f"seed {each['seed']}, {row['suspect']}"
             for test in TESTS:
@@ -62,7 +65,7 @@ def problems(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                     yield f"{name}: {test} gives {p}, not below {CONVICTS}"
                 if _innocent(row["suspect"], test) and p <= INNOCENT:
                     yield f"{name}: {test} gives {p}, although it did not learn that"
-                if wrong <= INNOCENT:
+                if wrong <= luck:
                     yield f"{name}: {test} gives {wrong} under a wrong key"
 
 
