@@ -10,6 +10,42 @@ from typing import Any
 
 import pytest
 
+# The files that take longest, the longest first: begun last, one of them alone would hold up the end.
+LONG = (
+    "e2e/test_planted_campaigns.py",
+    "apps/gateway/test_serving.py",
+    "ingest/test_tables.py",
+    "lab/test_evasions.py",
+    "apps/watch/test_watcher.py",
+    "apps/watch/test_files.py",
+    "ingest/test_read.py",
+    "ingest/adapters/test_carry.py",
+    "lab/rivals/test_conformance.py",
+    "apps/watch/test_command.py",
+    "apps/gateway/recording/test_kill.py",
+    "store/test_log.py",
+    "apps/gateway/plugs/test_table.py",
+    "apps/control/test_control.py",
+    "apps/integrity/test_monitor_command.py",
+    "apps/gateway/recording/test_kafka.py",
+    "ingest/test_kafka.py",
+    "lab/rivals/test_rivals.py",
+    "apps/watch/test_table.py",
+    "ingest/adapters/test_otel.py",
+    "apps/integrity/test_audit_command.py",
+    "ingest/test_values.py",
+    "apps/gateway/recording/test_detect.py",
+    "sketch/test_population.py",
+    "apps/gateway/live/test_watching.py",
+    "sharing/taxii/test_storing.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let xdist hand files out in the order of `LONG`, not those with the most tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,6 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
+    place = {f"tests/{name}": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.location[0], len(LONG)))
 
 
 @pytest.fixture(scope="session")

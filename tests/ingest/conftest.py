@@ -8,9 +8,10 @@ import pytest
 from stillwatch.ingest.engine import Engine
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with Engine(tmp_path) as made:
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine for all tests of a file: it uses no name twice, so they do not meet in it."""
+    with Engine(tmp_path_factory.mktemp("engine")) as made:
         yield made
 
 

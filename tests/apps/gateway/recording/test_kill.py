@@ -8,12 +8,14 @@ import itertools
 import multiprocessing
 import random
 import socket
+import time
 from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
+from stillwatch.apps.gateway.recording.compactor import STRAY
 from tests.apps.gateway.recording import server
 from tests.apps.gateway.recording.small import compact, ids
 
@@ -102,4 +104,6 @@ def test_every_exchange_that_was_answered_is_in_the_log_once_after_fifty_kills(
     assert len(kept) == len(set(kept))
     assert answered - set(kept) == set()
     assert len(answered) > 20 * KILLS
+    compact(tmp_path, time.time() + 2 * STRAY)  # a worker killed as it began a file left one without a name
+    assert ids(tmp_path) == kept
     assert list((tmp_path / "spool").iterdir()) == list((tmp_path / "damaged").iterdir()) == []
