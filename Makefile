@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-out
 
-.PHONY: help demo test test-slow lint bench headline gateway-demo provenance-demo test-litellm clean
+# with it each process would compile every module anew, and the tests start many
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test quick test-slow lint bench headline gateway-demo provenance-demo test-litellm clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -13,7 +16,11 @@ help: ## list what can be made
 demo: $(VENV)/.demo ## plant campaigns in 300,000 exchanges, find them, and say what was found, missed and wrongly accused
 	$(BIN)/stillwatch-lab demo --out $(OUT)
 
-test: lint ## every check, and every test that takes less than some ten seconds
+test: $(VENV)/.dev ## every check, and every test that takes less than some ten seconds
+	@$(MAKE) --no-print-directory -j2 lint quick
+
+quick: $(VENV)/.dev
+	$(BIN)/python -m tests.kernels
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not slow"
 
 test-slow: $(VENV)/.dev ## the other tests: kills, clusters, fuzzing, whole logs in windows
@@ -34,8 +41,8 @@ headline: $(VENV)/.dev ## February 2026 at full scale: composed, detected, score
 gateway-demo: $(VENV)/.gateway ## a gateway before a mock model API, an attack, innocent clients, and what becomes of each
 	$(BIN)/stillwatch-lab gateway-demo --out gateway-$(OUT)
 
-provenance-demo: $(VENV)/.watermark ## train a teacher and students of its plain, marked and twin answers, and test each
-	$(BIN)/stillwatch-lab provenance-demo --quick --out provenance-$(OUT)
+provenance-demo: $(VENV)/.watermark ## train a teacher, let a pool harvest it through the gateway, find it, test its students
+	$(BIN)/stillwatch-lab provenance-demo --out provenance-$(OUT)
 
 test-litellm: $(VENV)/.dev ## the plug for LiteLLM, in its real proxy (an environment of its own, some minutes)
 	test -x .venv-litellm/bin/litellm || { "$(PYTHON)" -m venv .venv-litellm \
@@ -65,7 +72,7 @@ $(VENV)/.gateway: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.watermark: pyproject.toml | $(VENV)/bin/python
 	@echo "installing stillwatch and what trains models into $(VENV), once"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[watermark]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[watermark,gateway]'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
