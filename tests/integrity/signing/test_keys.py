@@ -67,3 +67,8 @@ def test_what_holds_no_keys_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_name_that_no_client_could_know_is_refused() -> None:
     with pytest.raises(UsageError, match="no name of an issuer"):
         new_ring("two words", NOON)
+
+
+def test_no_key_id_begins_with_a_dash_which_a_command_would_take_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_bytes", lambda size: b"\xfb" * size)  # "-" at its beginning, as base64
+    assert new_ring("api.example.com", NOON).keys[0].public.kid[0].isalpha()

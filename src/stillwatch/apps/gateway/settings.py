@@ -311,7 +311,11 @@ class Config(Table):
     handles: Handles | None = Field(default=None, description="see below; without it handles pass as they are")
     reasoning: Reasoning = Field(default=Reasoning(), description="see below")
     logs: Logs = Field(default=Logs(), description="see below")
-    twins: Path | None = Field(default=None, description="keyring of the twins that `serve-twin` serves")
+    twins: Path | None = Field(
+        default=None,
+        description="keyring of the twins that `serve-twin` serves, "
+        "[under keys that the ledger has](provenance.md#behind-the-gateway)",
+    )
 
     _listen = field_validator("listen")(lambda value: _address(value))
 

@@ -190,7 +190,9 @@ def _moment(told: Any) -> int | None:
 def _new_key(begins: int) -> SigningKey:
     seed = secrets.token_bytes(32)
     x = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    return SigningKey(PublicKey(encode(secrets.token_bytes(9)), x, begins), seed)
+    first, *rest = secrets.token_bytes(9)
+    kid = encode(bytes((first & 0x7F, *rest)))  # begins with a letter: a command would take a dash for an option
+    return SigningKey(PublicKey(kid, x, begins), seed)
 
 
 def _read(path: Path) -> str:
