@@ -55,7 +55,7 @@ class MockUpstream:
             await _answer(send, 200, json.dumps(asdict(self.seen)).encode())
             return
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await _body(receive)
+        body = await read_body(receive)
         self.seen.requests += 1
         if self._remember:
             self.seen.last = {"path": scope["path"], "query": scope["query_string"].decode(), "headers": headers,
@@ -132,7 +132,8 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-async def _body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """Return the whole body of a request."""
     pieces, more = [], True
     while more:
         message = await receive()

@@ -1,4 +1,4 @@
-"""Was a suspect model trained on marked text? Three tests, by what one can get of it (Sander et al., NeurIPS 2024).
+"""Was a suspect model trained on marked text? Four tests, by what one can get of it (Sander et al., NeurIPS 2024).
 
 `open`: marked text is read to the model, and what it thinks likeliest next is scored. `soft`: the same with all its
 probability, which needs less text. `closed`: only text that it wrote. `compared`: the same against text of the teacher

@@ -17,6 +17,8 @@ from typing import Any
 
 import uvicorn
 
+from stillwatch.lab.mock_upstream import read_body
+
 MOST = 256  # requests that are answered together
 GATHER = 0.01  # seconds for others to come
 CHAT, CONTROL = "/v1/chat/completions", "/control"
@@ -52,7 +54,7 @@ class Upstream:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = await _body(receive)
+        body = await read_body(receive)
         if scope["path"] == CONTROL:
             told = dict(scope["headers"]).get(b"authorization", b"")
             known = told.decode("latin-1") == f"Bearer {self.token}"
@@ -124,15 +126,6 @@ def serve(write: Write, port: int) -> None:
         Upstream(write, os.environ[TOKEN]), port=port, ws="none", log_level="warning", access_log=False, lifespan="off"
     )
     uvicorn.Server(told).run()
-
-
-async def _body(receive: Receive) -> bytes:
-    pieces, more = [], True
-    while more:
-        message = await receive()
-        pieces.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(pieces)
 
 
 async def _answer(send: Send, status: int, told: bytes | dict[str, Any]) -> None:

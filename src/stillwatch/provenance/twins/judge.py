@@ -123,21 +123,21 @@ def _report(seen: Seen, leans: Mapping[str, float], key: MarkKey, random: Sequen
     told = {unit: lean for unit, lean in leans.items() if abs(lean) > LEAST_LEAN}
     if len(random) < LEAST_KEYS:
         raise ValueError(f"{len(random)} random keys; a report needs {LEAST_KEYS}")
-    tail = _sign if seen is Seen.LIKELIHOODS else _weighted
+    of_key = _sign if seen is Seen.LIKELIHOODS else _weighted
+
+    def tail(told: Mapping[str, float], secret: bytes) -> Tail:
+        return of_key(told, secret) if told else Tail(1.0, 0.0)  # whoever prefers nothing has learned nothing
+
     calibration = Calibration(tuple(tail(told, each).p for each in random))
     wins = _wins(told, key.secret)
     return TwinsReport(seen, tail(told, key.secret), len(told), wins, calibration, key.commitment)
 
 
 def _sign(told: Mapping[str, float], secret: bytes) -> Tail:
-    if not told:  # whoever prefers nothing has learned nothing
-        return Tail(1.0, 0.0)
     return binomial_tail(_wins(told, secret), len(told), HALF)
 
 
 def _weighted(told: Mapping[str, float], secret: bytes) -> Tail:
-    if not told:
-        return Tail(1.0, 0.0)
     return weighted_tail(np.array(list(told.values())), np.array([coin(secret, unit) for unit in told]) == 1, HALF)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stillwatch.provenance.watermark import marks
 from stillwatch.provenance.watermark.marks import Array, Pairs, pairs_of
 
 SPREAD = 0.1  # variance of the logarithm of how much oftener two models write a token, for reasons that no key has
@@ -36,7 +37,9 @@ def excess(texts: Sequence[Array], reference: Sequence[Array], width: int, promp
     told = list(prompts) or [np.empty(0, np.int64)] * len(texts)
     if len(told) != len(texts):
         raise ValueError(f"{len(told)} prompts for {len(texts)} texts")
-    suspect = [_without(_rows(text, width), _rows(prompt, width)) for text, prompt in zip(texts, told, strict=True)]
+    suspect = [
+        marks.without(_rows(text, width), _rows(prompt, width)) for text, prompt in zip(texts, told, strict=True)
+    ]
     ours, theirs = _stacked([_rows(text, width) for text in reference], width), _stacked(suspect, width)
     rows, at = np.unique(np.concatenate([theirs, ours]), axis=0, return_inverse=True)
     at = at.ravel()
@@ -55,15 +58,7 @@ def excess(texts: Sequence[Array], reference: Sequence[Array], width: int, promp
 
 
 def _rows(text: Array, width: int) -> Array:
-    pairs = pairs_of(text, width)
-    return np.column_stack([pairs.contexts, pairs.tokens])
-
-
-def _without(rows: Array, known: Array) -> Array:
-    if not len(known) or not len(rows):
-        return rows
-    told = {each.tobytes() for each in np.ascontiguousarray(known)}
-    return rows[[each.tobytes() not in told for each in np.ascontiguousarray(rows)]]
+    return marks.rows(pairs_of(text, width))
 
 
 def _stacked(several: Sequence[Array], width: int) -> Array:

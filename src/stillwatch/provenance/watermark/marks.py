@@ -98,12 +98,22 @@ def unique(pairs: Pairs, known: Pairs | None = None) -> Pairs:
     A repeated pair is one observation however often it stands, or a text that repeats itself would convict anybody
     (Fernandez et al., "Three Bricks", 2023, section 3.3). What stands in the prompt may be copied from there.
     """
-    rows = np.column_stack([pairs.contexts, pairs.tokens])
-    rows = np.unique(rows, axis=0)
-    if known is not None and len(known):
-        both = {each.tobytes() for each in np.ascontiguousarray(np.column_stack([known.contexts, known.tokens]))}
-        rows = rows[[each.tobytes() not in both for each in np.ascontiguousarray(rows)]] if len(rows) else rows
-    return Pairs(rows[:, :-1], rows[:, -1])
+    found = np.unique(rows(pairs), axis=0)
+    kept = found if known is None else without(found, rows(known))
+    return Pairs(kept[:, :-1], kept[:, -1])
+
+
+def rows(pairs: Pairs) -> Array:
+    """Return pairs as rows of context and token: (n, width + 1)."""
+    return np.column_stack([pairs.contexts, pairs.tokens])
+
+
+def without(found: Array, known: Array) -> Array:
+    """Return the rows of one array that are not among those of another, repeats kept: (n, width) to (m, width)."""
+    if not len(found) or not len(known):
+        return found
+    told = {each.tobytes() for each in np.ascontiguousarray(known)}
+    return found[[each.tobytes() not in told for each in np.ascontiguousarray(found)]]
 
 
 def together(several: list[Pairs], width: int) -> Pairs:
